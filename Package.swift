@@ -1,0 +1,129 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target compiles with these, so that an import says who needs it and an existential says that it is one.
+let swiftSettings: [SwiftSetting] = [
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
+    .enableUpcomingFeature("ExistentialAny"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0409-access-level-on-imports.md
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "queued-storage",
+    products: [
+        .library(name: "QueuedStorageKit", targets: ["QueuedStorageKit"]),
+        .library(name: "QueuedStorageCore", targets: ["QueuedStorageCore"]),
+        .library(name: "QueuedStorageSQLite", targets: ["QueuedStorageSQLite"]),
+        .library(name: "QueuedStorageModels", targets: ["QueuedStorageModels"]),
+        .library(name: "QueuedStorageIngest", targets: ["QueuedStorageIngest"]),
+        .library(name: "QueuedStorageTesting", targets: ["QueuedStorageTesting"]),
+        .executable(name: "qstore", targets: ["QueuedStorageCLI"]),
+    ],
+    traits: [
+        .trait(
+            name: "InotifyTools",
+            description: "Watch drop folders through libinotifytools (GPL version 2); without it, through inotify itself."
+        ),
+        .default(enabledTraits: ["InotifyTools"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
+    ],
+    targets: [
+        .target(
+            name: "CLinux",
+            cSettings: [.define("_GNU_SOURCE")]
+        ),
+        .systemLibrary(
+            name: "CInotifyTools",
+            providers: [.apt(["libinotifytools0-dev"])]
+        ),
+        .target(
+            name: "QueuedStorageSchemas",
+            path: "Schemas",
+            resources: [.embedInCode("sqlite"), .embedInCode("json")],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "QueuedStorageCore",
+            dependencies: [
+                "CLinux",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "QueuedStorageSQLite",
+            dependencies: [
+                "CLinux",
+                "QueuedStorageCore",
+                "QueuedStorageSchemas",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "QueuedStorageModels",
+            dependencies: [
+                "QueuedStorageCore",
+                "QueuedStorageSQLite",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "QueuedStorageIngest",
+            dependencies: [
+                "CLinux",
+                "QueuedStorageCore",
+                .target(name: "CInotifyTools", condition: .when(traits: ["InotifyTools"])),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "QueuedStorageTesting",
+            dependencies: ["QueuedStorageCore"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "QueuedStorageKit",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageSQLite", "QueuedStorageModels", "QueuedStorageIngest",
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "QueuedStorageCLI",
+            dependencies: [
+                "QueuedStorageKit",
+                "QueuedStorageSchemas",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)

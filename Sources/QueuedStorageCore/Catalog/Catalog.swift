@@ -1,0 +1,390 @@
+public import FoundationEssentials
+
+/// The transactional record of every stored file and of every job that must still run.
+///
+/// Where a file is and what must still move are one thing here, and change in one commit. Each method is one whole
+/// operation: atomic, durable when it returns, and free to share its commit with others that wait at the same time.
+/// None is given up half-way when its task is cancelled.
+///
+/// Acts on a claimed job carry its ``JobTicket``; under a fence that has risen since, they change nothing and say so.
+/// Methods that take a closure call it inside the transaction that holds the catalog's write lock, after reading the
+/// row again there; it may run more than once, and an error that it throws rolls the operation back.
+///
+/// To write a catalog, hold it against `CatalogRequirement.all` of the module `QueuedStorageTesting`.
+public protocol Catalog: Sendable {
+    // MARK: Storages
+
+    /// Makes a storage known under its alias, or holds it against what is known.
+    ///
+    /// - Parameters:
+    ///   - storage: The storage's alias, and what tells its two places from others.
+    ///   - acceptingMove: Whether another location or remote than the one known is right, as they moved.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/wrongLocation`` or ``CatalogError/Code/wrongRemote``.
+    func register(_ storage: StorageRegistration, acceptingMove: Bool) async throws
+
+    /// All storages that were ever registered, by alias.
+    func storages() async throws -> [StorageRegistration]
+
+    /// Stops the claiming of a storage's jobs, or lets it go on.
+    ///
+    /// - Parameters:
+    ///   - isPaused: Whether to stop.
+    ///   - storage: The storage's alias.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/unknownStorage``.
+    func setPaused(_ isPaused: Bool, storage: String) async throws
+
+    // MARK: Drop folders
+
+    /// Notes where a drop folder is, for `status` and quarantine; its identifier tells it from another at the same path.
+    ///
+    /// - Parameter folder: The drop folder.
+    func register(_ folder: DropFolderRegistration) async throws
+
+    /// All drop folders that were ever registered, by path.
+    func dropFolders() async throws -> [DropFolderRegistration]
+
+    // MARK: Files
+
+    /// Records a file and its job. From here the save has happened.
+    ///
+    /// With ``NewFile/replaces``, a file of that name gets a new generation: its transfer job and its remote names are
+    /// replaced by a new job and durable deletions.
+    ///
+    /// - Parameter file: The file; its bytes are staged and synced.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/nameTaken`` if the name is taken, also by a deleted file that
+    ///   still has local bytes.
+    func record(_ file: NewFile) async throws -> StoredFile
+
+    /// The file that has a name, if any, not counting deleted ones.
+    ///
+    /// - Parameters:
+    ///   - name: The file's name.
+    ///   - storage: The storage's alias.
+    func file(_ name: String, in storage: String) async throws -> StoredFile?
+
+    /// The file with an identifier, if it still has a row; also a deleted one.
+    ///
+    /// - Parameter id: The row's identifier.
+    func file(id: Int64) async throws -> StoredFile?
+
+    /// The deleted file whose local bytes still lie under a name, if any.
+    ///
+    /// - Parameters:
+    ///   - name: The file's name.
+    ///   - storage: The storage's alias.
+    func deletedFile(_ name: String, in storage: String) async throws -> StoredFile?
+
+    /// Gives a recorded file that isn't placed yet another name, because something foreign lies under its own.
+    ///
+    /// - Parameters:
+    ///   - file: The file, as recorded.
+    ///   - name: The new name.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/nameTaken``.
+    /// - Returns: The row, or nil if its generation is gone or it was placed meanwhile.
+    func rename(_ file: StoredFile, to name: String) async throws -> StoredFile?
+
+    /// Replaces the bytes under a name with those of the file's present generation.
+    ///
+    /// - Parameters:
+    ///   - file: The file, as recorded with ``StoredFile/replaces``.
+    ///   - act: Renames the staged bytes over the old ones.
+    /// - Returns: Whether the generation was still the same, and still had its place.
+    func place(_ file: StoredFile, _ act: @escaping @Sendable () throws -> Void) async throws -> Bool
+
+    /// Notes that files lie under their names, durably: their place is forgotten.
+    ///
+    /// - Parameter files: The files; one whose generation or place has changed since is left alone.
+    func settle(_ files: [StoredFile]) async throws
+
+    /// The files that have a place still.
+    ///
+    /// - Parameter storage: The storage's alias.
+    func unsettled(in storage: String) async throws -> [StoredFile]
+
+    /// The subset of places that a row still names.
+    ///
+    /// - Parameters:
+    ///   - places: Places of the storage's local side.
+    ///   - storage: The storage's alias.
+    func named(places: [String], in storage: String) async throws -> Set<String>
+
+    /// The subset of drop-folder entries whose bytes a commit has recorded already.
+    ///
+    /// - Parameter entries: Entries (`INBOXID/TOKEN/ID`).
+    func recorded(takenEntries entries: [String]) async throws -> Set<String>
+
+    /// Forgets drop-folder entries: they are gone, durably.
+    ///
+    /// - Parameter entries: Entries (`INBOXID/TOKEN/ID`).
+    func forget(takenEntries entries: [String]) async throws
+
+    /// Deletes a file: a tombstone that cancels its transfer, and jobs that remove its copies.
+    ///
+    /// - Parameters:
+    ///   - name: The file's name.
+    ///   - storage: The storage's alias.
+    /// - Returns: The tombstone; nil if there was no such file.
+    func delete(_ name: String, in storage: String) async throws -> StoredFile?
+
+    /// Removes the local bytes of a file that is deleted, or that is on the remote.
+    ///
+    /// - Parameters:
+    ///   - file: The file; if its generation has changed, nothing happens.
+    ///   - act: Is handed the row as it is now, and removes the bytes, synced.
+    /// - Returns: Whether the local copy is gone. The row of a deleted file goes with its last copy.
+    func removeLocal(_ file: StoredFile, _ act: @escaping @Sendable (StoredFile) throws -> Void) async throws -> Bool
+
+    // MARK: Jobs
+
+    /// Queues a file's transfer: for a delayed, cancelled or failed one, now or later.
+    ///
+    /// - Parameters:
+    ///   - name: The file's name.
+    ///   - storage: The storage's alias.
+    ///   - task: The name of the task for this transfer; the file's own if nil.
+    ///   - dueAt: When it is due.
+    /// - Returns: The file, with or without a new job (it may be on its way already, or there); nil if there is none.
+    func queueTransfer(_ name: String, in storage: String, task: String?, dueAt: Date) async throws -> StoredFile?
+
+    /// Cancels a file's transfer; it stays `local`.
+    ///
+    /// - Parameters:
+    ///   - name: The file's name.
+    ///   - storage: The storage's alias.
+    /// - Returns: Whether there was a transfer to cancel.
+    func cancelTransfer(_ name: String, in storage: String) async throws -> Bool
+
+    /// Claims due jobs, raising the fence of each, and plans the remote names of transfers.
+    ///
+    /// - Parameter request: Which jobs, and under which lease.
+    /// - Returns: The claimed jobs; files that are transferred are `transferring` from here.
+    func claim(_ request: ClaimRequest) async throws -> [TransferJob]
+
+    /// Prolongs leases, and notes how far the transfers are.
+    ///
+    /// - Parameters:
+    ///   - byteCounts: The bytes handed over so far, by the tickets of the jobs.
+    ///   - until: When the leases lapse, in milliseconds of `CLOCK_BOOTTIME`.
+    /// - Returns: The tickets that no longer count.
+    func renew(_ byteCounts: [JobTicket: Int64], until: Int64) async throws -> Set<JobTicket>
+
+    /// Plans another remote name for a transfer, as something foreign lies under the one before.
+    ///
+    /// - Parameters:
+    ///   - remoteName: The wanted name.
+    ///   - ticket: The job.
+    /// - Returns: False if the ticket no longer counts.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/nameTaken`` if another file's name on the remote is the same.
+    func plan(_ remoteName: String, for ticket: JobTicket) async throws -> Bool
+
+    /// Notes that a transfer is done: the file is `remote`, if its generation and the fence still count.
+    ///
+    /// - Parameter completion: How it ended.
+    /// - Returns: Whether it counted.
+    func complete(_ completion: TransferCompletion) async throws -> Bool
+
+    /// Notes that a remote name is gone.
+    ///
+    /// - Parameter ticket: The `deleteRemote` job.
+    /// - Returns: Whether it counted.
+    func completeDeletion(_ ticket: JobTicket) async throws -> Bool
+
+    /// Notes that an attempt failed: the job is queued again for a later time, or `failed`.
+    ///
+    /// - Parameter failure: How it ended.
+    /// - Returns: Whether it counted.
+    func fail(_ failure: JobFailure) async throws -> Bool
+
+    /// Gives jobs back unharmed: a worker that drains, or lost interest. No try is spent.
+    ///
+    /// - Parameter tickets: The jobs.
+    func release(_ tickets: [JobTicket]) async throws
+
+    /// Notes that an attempt that lost its job has ended: what waited for it to end is due now.
+    ///
+    /// - Parameter ticket: The job as it was claimed.
+    func acknowledgeLoss(of ticket: JobTicket) async throws
+
+    /// Takes back jobs from workers that are dead or whose leases have lapsed. No try is spent.
+    ///
+    /// - Parameters:
+    ///   - deadTokens: Tokens whose processes are known to be dead.
+    ///   - storages: The aliases whose jobs to look at.
+    ///   - bootID: The machine's boot; leases of others have lapsed.
+    ///   - now: Now, in milliseconds of `CLOCK_BOOTTIME`.
+    /// - Returns: How many jobs were taken back.
+    func rescue(deadTokens: Set<String>, storages: [String], bootID: String, now: Int64) async throws -> Int
+
+    /// The tokens that hold leases now, of the given storages.
+    ///
+    /// - Parameter storages: The aliases whose jobs to look at.
+    func leaseholders(storages: [String]) async throws -> [String: Set<String>]
+
+    /// When the next job of the storages is due; nil if none waits.
+    ///
+    /// - Parameters:
+    ///   - storages: The aliases.
+    ///   - tasks: The names of the transfer tasks that count, per alias.
+    func nextDueAt(storages: [String], tasks: [String: Set<String>]) async throws -> Date?
+
+    // MARK: Views
+
+    /// How many files, and how many bytes, each storage has in each state.
+    func counts() async throws -> [StorageCounts]
+
+    /// A page of files, in the order of their identifiers.
+    ///
+    /// - Parameter query: Which files.
+    func files(_ query: FileQuery) async throws -> [StoredFile]
+
+    /// A page of the names directly or indirectly below a directory, deleted files left out, sorted by bytes.
+    ///
+    /// - Parameters:
+    ///   - storage: The storage's alias.
+    ///   - directory: The directory; empty for all.
+    ///   - after: The last name of the page before.
+    ///   - limit: The most names.
+    func names(in storage: String, below directory: String, after: String?, limit: Int) async throws -> [String]
+
+    /// The jobs that no worker takes as it knows neither their task nor their storage, counted by alias and task.
+    ///
+    /// - Parameter tasks: The names of the transfer tasks that are known, per alias.
+    func unclaimable(tasks: [String: Set<String>]) async throws -> [UnclaimableJobs]
+
+    /// Recorded events after a number, oldest first.
+    ///
+    /// - Parameters:
+    ///   - id: The number of the last event seen.
+    ///   - limit: The most events.
+    func events(after id: Int64, limit: Int) async throws -> [StorageEvent]
+
+    /// The number of the newest event.
+    func lastEventID() async throws -> Int64
+
+    /// Removes events that are older than the retention.
+    ///
+    /// - Parameter before: Events before this instant go.
+    func trimEvents(before: Date) async throws
+
+    /// Yields after commits that may matter to others: of this process at once, of other processes within 50 ms. Several
+    /// commits may be one element.
+    var changes: AsyncStream<Void> { get }
+}
+
+/// A storage as the catalog knows it.
+public struct StorageRegistration: Hashable, Sendable {
+    /// The alias.
+    public var alias: String
+    /// The local location's random identifier (``LocalStorage/identity()``).
+    public var localID: String
+    /// The remote's fingerprint (``Storage/fingerprint``).
+    public var remoteFingerprint: String
+    /// Whether its jobs aren't claimed for now.
+    public var isPaused: Bool
+
+    /// Describes a storage.
+    ///
+    /// - Parameters:
+    ///   - alias: The alias.
+    ///   - localID: The local location's random identifier.
+    ///   - remoteFingerprint: The remote's fingerprint.
+    ///   - isPaused: Whether its jobs aren't claimed for now.
+    public init(alias: String, localID: String, remoteFingerprint: String, isPaused: Bool = false) {
+        self.alias = alias
+        self.localID = localID
+        self.remoteFingerprint = remoteFingerprint
+        self.isPaused = isPaused
+    }
+}
+
+/// A drop folder as the catalog knows it.
+public struct DropFolderRegistration: Hashable, Sendable {
+    /// The folder's random identifier (`INBOX/.qstore/id`).
+    public var id: String
+    /// The folder's absolute path.
+    public var path: String
+    /// The alias of the storage that its files go to.
+    public var storage: String
+
+    /// Describes a drop folder.
+    ///
+    /// - Parameters:
+    ///   - id: The folder's random identifier.
+    ///   - path: The folder's absolute path.
+    ///   - storage: The alias of the storage that its files go to.
+    public init(id: String, path: String, storage: String) {
+        self.id = id
+        self.path = path
+        self.storage = storage
+    }
+}
+
+/// How many files, and how many bytes, a storage has in each state.
+public struct StorageCounts: Hashable, Sendable {
+    /// The storage's alias.
+    public var alias: String
+    /// The number of files, by state; a state without files is left out.
+    public var counts: [FileState: Int]
+    /// The number of bytes, by state.
+    public var bytes: [FileState: Int64]
+
+    /// Makes counts.
+    ///
+    /// - Parameters:
+    ///   - alias: The storage's alias.
+    ///   - counts: The number of files, by state.
+    ///   - bytes: The number of bytes, by state.
+    public init(alias: String, counts: [FileState: Int], bytes: [FileState: Int64]) {
+        self.alias = alias
+        self.counts = counts
+        self.bytes = bytes
+    }
+}
+
+/// Which files a listing shows.
+public struct FileQuery: Hashable, Sendable {
+    /// The storage's alias; all if nil.
+    public var storage: String?
+    /// The state; all if nil.
+    public var state: FileState?
+    /// The identifier of the last file of the page before.
+    public var after: Int64
+    /// The most files.
+    public var limit: Int
+
+    /// Describes a listing.
+    ///
+    /// - Parameters:
+    ///   - storage: The storage's alias; all if nil.
+    ///   - state: The state; all if nil.
+    ///   - after: The identifier of the last file of the page before.
+    ///   - limit: The most files.
+    public init(storage: String? = nil, state: FileState? = nil, after: Int64 = 0, limit: Int = 500) {
+        self.storage = storage
+        self.state = state
+        self.after = after
+        self.limit = limit
+    }
+}
+
+/// Jobs that wait for a task or storage that a worker doesn't know.
+public struct UnclaimableJobs: Hashable, Sendable {
+    /// The storage's alias.
+    public var storage: String
+    /// The task's name.
+    public var task: String
+    /// How many jobs wait.
+    public var count: Int
+
+    /// Makes a count.
+    ///
+    /// - Parameters:
+    ///   - storage: The storage's alias.
+    ///   - task: The task's name.
+    ///   - count: How many jobs wait.
+    public init(storage: String, task: String, count: Int) {
+        self.storage = storage
+        self.task = task
+        self.count = count
+    }
+}

@@ -1,0 +1,142 @@
+/// A storage that can be the local side of a ``QueuedStorage``: it keeps bytes first, and gives them their name later.
+///
+/// Placing bytes under a name and committing a row are two acts. The commit comes first and says where the bytes
+/// already are, synced: their *place*, a text such as `staging/TOKEN/ID` that only this storage reads. Everything after
+/// the commit can be done again by anyone, any number of times.
+///
+/// A *token* is a random name that a process takes for its life in this storage, and holds a kernel lock for; the lock
+/// falls with the process. What lies below a token belongs to that process until it is dead.
+///
+/// The synchronous methods block; they are called on threads that may, some of them inside a catalog's transaction.
+public protocol LocalStorage: Storage {
+    /// The random identifier of this location (`.qstore/id`), made at the first use; it moves with the bytes.
+    ///
+    /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` if the location isn't there.
+    func identity() throws -> String
+
+    /// The token of this process in this location, taken at the first use.
+    func token() throws -> String
+
+    /// Keeps content in the staging area, synced: the bytes and their directory entry.
+    ///
+    /// - Parameters:
+    ///   - content: The bytes.
+    ///   - computesSHA256: Whether to hash bytes even where they could be cloned without reading them.
+    /// - Returns: Where the bytes are. Nothing stays behind after an error or a cancellation.
+    func stage(_ content: FileContent, computesSHA256: Bool) async throws -> StagedFile
+
+    /// Keeps a file that was taken from a drop folder: where it lies if the location can place it from there by
+    /// renaming and nobody else can still write to it, else as a copy in the staging area. Synced either way.
+    ///
+    /// - Parameter taken: The taken file.
+    func stage(_ taken: TakenFile) async throws -> StagedFile
+
+    /// Removes staged bytes that no row names.
+    ///
+    /// - Parameter place: Where they are.
+    func discard(_ place: String) throws
+
+    /// Gives staged bytes their name. Idempotent: a place that is gone was placed before.
+    ///
+    /// - Parameters:
+    ///   - place: Where the bytes are.
+    ///   - name: The name to give them.
+    ///   - replacing: Whether bytes under the name give way. Then the call must be made inside the catalog's
+    ///     transaction, after reading the row again there.
+    /// - Returns: False if there was nothing at the place.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/alreadyExists`` if the name is taken.
+    func place(_ place: String, as name: String, replacing: Bool) throws -> Bool
+
+    /// Makes the acts of ``place(_:as:replacing:)`` and ``removeCopy(_:place:)`` durable.
+    ///
+    /// - Parameters:
+    ///   - names: The names whose directories are to be synced.
+    ///   - places: The places whose directories are to be synced.
+    func sync(names: [String], places: [String]) throws
+
+    /// Removes the local bytes of a file: first at its place, then under its name, so that a late placer finds nothing
+    /// to place. Must be called inside the catalog's transaction, after reading the row again there.
+    ///
+    /// - Parameters:
+    ///   - name: The file's name.
+    ///   - place: The file's place, if its row has one.
+    func removeCopy(_ name: String, place: String?) throws
+
+    /// Frees what ``removeCopy(_:place:)`` only moved away, because freeing it takes long.
+    func emptyTrash() throws
+
+    /// The bytes of a file, at its place if it has one, else under its name.
+    ///
+    /// - Parameters:
+    ///   - name: The file's name.
+    ///   - place: The file's place, if its row has one.
+    /// - Returns: The content, open: what happens to the names meanwhile doesn't change it.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if there is nothing at either.
+    func content(of name: String, place: String?) throws -> FileContent
+
+    /// Tells whether the process that took a token lives.
+    ///
+    /// - Parameter token: A token of this location.
+    func isAlive(_ token: String) throws -> Bool
+
+    /// The tokens of this location whose processes are dead and that left something.
+    func deadTokens() throws -> [String]
+
+    /// Takes over what a dead process left, holding its token's lock meanwhile, and forgets the token if `body` leaves
+    /// nothing of it behind.
+    ///
+    /// - Parameters:
+    ///   - token: The dead process's token.
+    ///   - body: Is handed the places that lie below the token.
+    /// - Returns: What `body` returns; nil if another process was faster or the owner lives.
+    func withDeadToken<Value>(_ token: String, _ body: ([String]) throws -> Value) throws -> Value?
+}
+
+/// Bytes that are kept, synced, and wait for their name.
+public struct StagedFile: Hashable, Sendable {
+    /// Where the bytes are, in words that only their storage reads.
+    public var place: String
+    /// The number of bytes.
+    public var size: Int64
+    /// Their SHA-256 in lower-case hexadecimal digits, if they were read.
+    public var sha256: String?
+    /// Their media type, if known.
+    public var contentType: String?
+
+    /// Makes a description of staged bytes.
+    ///
+    /// - Parameters:
+    ///   - place: Where the bytes are.
+    ///   - size: The number of bytes.
+    ///   - sha256: Their SHA-256, if they were read.
+    ///   - contentType: Their media type, if known.
+    public init(place: String, size: Int64, sha256: String? = nil, contentType: String? = nil) {
+        self.place = place
+        self.size = size
+        self.sha256 = sha256
+        self.contentType = contentType
+    }
+}
+
+/// A file that was taken from a drop folder: renamed into the folder's private part, where one process alone owns it.
+public struct TakenFile: Sendable {
+    /// The drop folder's absolute path.
+    public var inbox: String
+    /// The drop folder's random identifier.
+    public var inboxID: String
+    /// Where the file lies below `INBOX/.qstore/taken`: `TOKEN/ID`.
+    public var entry: String
+    /// Whether the inode may be kept: its owner is this process's user, it has one link, and the kernel said that nobody
+    /// has it open for writing.
+    public var isOurs: Bool
+    /// The file, open for reading.
+    package var file: OpenFile
+
+    package init(inbox: String, inboxID: String, entry: String, isOurs: Bool, file: OpenFile) {
+        self.inbox = inbox
+        self.inboxID = inboxID
+        self.entry = entry
+        self.isOurs = isOurs
+        self.file = file
+    }
+}

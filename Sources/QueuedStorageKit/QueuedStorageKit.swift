@@ -1,0 +1,4 @@
+@_exported public import QueuedStorageCore
+@_exported public import QueuedStorageIngest
+@_exported public import QueuedStorageModels
+@_exported public import QueuedStorageSQLite
