@@ -101,6 +101,20 @@ public protocol Catalog: Sendable {
     /// - Parameter storage: The storage's alias.
     func unsettled(in storage: String) async throws -> [StoredFile]
 
+    /// The subset of names under which only the local bytes of deleted files lie.
+    ///
+    /// - Parameters:
+    ///   - names: Names of files.
+    ///   - storage: The storage's alias.
+    func deletedNames(_ names: [String], in storage: String) async throws -> [String]
+
+    /// The subset of names on the remote that a file has, is planned to get, or had until its deletion is done.
+    ///
+    /// - Parameters:
+    ///   - names: Names on the remote.
+    ///   - storage: The storage's alias.
+    func remoteNames(_ names: [String], in storage: String) async throws -> [String]
+
     /// The subset of places that a row still names.
     ///
     /// - Parameters:
@@ -145,6 +159,14 @@ public protocol Catalog: Sendable {
     ///   - dueAt: When it is due.
     /// - Returns: The file, with or without a new job (it may be on its way already, or there); nil if there is none.
     func queueTransfer(_ name: String, in storage: String, task: String?, dueAt: Date) async throws -> StoredFile?
+
+    /// Queues another transfer of a file whose remote copy turned out to be gone, if it has a local one.
+    ///
+    /// - Parameters:
+    ///   - file: The file, as read; if its generation or state has changed, nothing happens.
+    ///   - dueAt: When the transfer is due.
+    /// - Returns: Whether a transfer was queued.
+    func requeueLost(_ file: StoredFile, dueAt: Date) async throws -> Bool
 
     /// Cancels a file's transfer; it stays `local`.
     ///
@@ -229,6 +251,9 @@ public protocol Catalog: Sendable {
 
     // MARK: Views
 
+    /// The identifier of the file that was recorded last; 0 if there never was one.
+    func lastFileID() async throws -> Int64
+
     /// How many files, and how many bytes, each storage has in each state.
     func counts() async throws -> [StorageCounts]
 
@@ -265,6 +290,9 @@ public protocol Catalog: Sendable {
     ///
     /// - Parameter before: Events before this instant go.
     func trimEvents(before: Date) async throws
+
+    /// The files and directories of this machine that the catalog itself lies in, as absolute paths; none for a server.
+    var occupiedPaths: [String] { get }
 
     /// Yields after commits that may matter to others: of this process at once, of other processes within 50 ms. Several
     /// commits may be one element.

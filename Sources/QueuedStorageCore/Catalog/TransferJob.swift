@@ -52,11 +52,13 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
     public var remoteName: String?
     /// The name of the task (`transfer`).
     public var task: String
+    /// What was to get the remote name, if nobody ever said that it arrived there (`deleteRemote`).
+    public var plannedObject: StoredObject?
 
     /// Makes a job.
     public init(
         id: Int64, kind: JobKind, fence: Int64, tries: Int, dueAt: Date, storage: String, file: StoredFile?,
-        remoteName: String?, task: String
+        remoteName: String?, task: String, plannedObject: StoredObject? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -67,6 +69,7 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
         self.file = file
         self.remoteName = remoteName
         self.task = task
+        self.plannedObject = plannedObject
     }
 
     /// What every act on a claimed job must show.

@@ -79,17 +79,51 @@ public protocol LocalStorage: Storage {
     /// - Parameter token: A token of this location.
     func isAlive(_ token: String) throws -> Bool
 
+    /// Tells whether the process lives that keeps bytes at a place, and will give them their name itself.
+    ///
+    /// - Parameter place: A place of this location, or of a drop folder's that it knows.
+    func isOwnerAlive(ofPlace place: String) throws -> Bool
+
     /// The tokens of this location whose processes are dead and that left something.
     func deadTokens() throws -> [String]
 
-    /// Takes over what a dead process left, holding its token's lock meanwhile, and forgets the token if `body` leaves
-    /// nothing of it behind.
+    /// Takes over what a dead process left, holding its token's lock until the result is let go.
+    ///
+    /// - Parameter token: The dead process's token.
+    /// - Returns: What it left; nil if another process was faster or the owner lives.
+    func takeOver(_ token: String) throws -> DeadToken?
+
+    /// Makes a drop folder known, so that places in it can be found.
+    ///
+    /// - Parameter folder: The drop folder.
+    func register(_ folder: DropFolderRegistration) throws
+}
+
+/// What a dead process left in a location; nobody else can take it over as long as this value lives.
+public final class DeadToken: Sendable {
+    /// The dead process's token.
+    public let token: String
+    /// The places that lie below the token, named by a row or not.
+    public let places: [String]
+    private let lock: (any Sendable)?
+    private let remove: @Sendable () throws -> Void
+
+    /// Takes over a token.
     ///
     /// - Parameters:
     ///   - token: The dead process's token.
-    ///   - body: Is handed the places that lie below the token.
-    /// - Returns: What `body` returns; nil if another process was faster or the owner lives.
-    func withDeadToken<Value>(_ token: String, _ body: ([String]) throws -> Value) throws -> Value?
+    ///   - places: The places that lie below it.
+    ///   - lock: What holds the token's lock as long as it lives.
+    ///   - remove: Forgets the token.
+    public init(token: String, places: [String], lock: (any Sendable)?, remove: @escaping @Sendable () throws -> Void) {
+        self.token = token
+        self.places = places
+        self.lock = lock
+        self.remove = remove
+    }
+
+    /// Forgets the token, whose places are all placed or discarded.
+    public func forget() throws { try remove() }
 }
 
 /// Bytes that are kept, synced, and wait for their name.

@@ -1,0 +1,45 @@
+/// How a worker works.
+public struct WorkerOptions: Hashable, Sendable {
+    /// How many transfers run at the same time.
+    public var concurrency: Int
+    /// How many jobs are claimed ahead of the running ones, so that small files needn't wait for commits.
+    public var prefetch: Int
+    /// How long a claimed job stays this worker's without a sign of life.
+    public var lease: Duration
+    /// How often leases are prolonged, and standing transfers looked for.
+    public var heartbeat: Duration
+    /// How often the worker looks for what dead processes left.
+    public var rescueInterval: Duration
+    /// How long running transfers may go on after the worker was asked to stop.
+    public var drainTimeout: Duration
+    /// How long events are kept.
+    public var eventRetention: Duration
+
+    /// Makes options.
+    ///
+    /// - Parameters:
+    ///   - concurrency: How many transfers run at the same time.
+    ///   - prefetch: How many jobs are claimed ahead of the running ones.
+    ///   - lease: How long a claimed job stays this worker's without a sign of life.
+    ///   - heartbeat: How often leases are prolonged.
+    ///   - rescueInterval: How often the worker looks for what dead processes left.
+    ///   - drainTimeout: How long running transfers may go on after the worker was asked to stop.
+    ///   - eventRetention: How long events are kept.
+    public init(
+        concurrency: Int = 4,
+        prefetch: Int = 60,
+        lease: Duration = .seconds(60),
+        heartbeat: Duration = .seconds(1),
+        rescueInterval: Duration = .seconds(15),
+        drainTimeout: Duration = .seconds(30),
+        eventRetention: Duration = .seconds(7 * 86400)
+    ) {
+        self.concurrency = concurrency
+        self.prefetch = prefetch
+        self.lease = lease
+        self.heartbeat = heartbeat
+        self.rescueInterval = rescueInterval
+        self.drainTimeout = drainTimeout
+        self.eventRetention = eventRetention
+    }
+}
