@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Bytes to be stored: given at once, lying in a file, or still to come.
 ///
 /// A stream can be read once; bytes and files can be read again.
@@ -14,6 +16,8 @@ public struct FileContent: Sendable {
     package let source: Source
     /// The content's media type, where the storage keeps one.
     public var contentType: String?
+    /// Whether the file that the content lies in goes away once it is saved.
+    package var isTemporary = false
 
     /// How many bytes there are, if that is known before reading.
     public var size: Int64? {
@@ -57,6 +61,22 @@ public struct FileContent: Sendable {
         Self(.path(path), contentType: contentType)
     }
 
+    /// Content that lies in a temporary file of this machine, which is moved: once it is saved, the file is gone.
+    ///
+    /// - Parameters:
+    ///   - path: The file's path; nobody may still write to it.
+    ///   - contentType: Its media type.
+    public static func temporaryFile(_ path: String, contentType: String? = nil) -> Self {
+        var content = Self(.path(path), contentType: contentType)
+        content.isTemporary = true
+        return content
+    }
+
+    /// Removes the file that the content was in, if it was temporary.
+    package func removeSourceIfTemporary() {
+        if isTemporary, case .path(let path) = source { unlink(path) }
+    }
+
     /// Content that is still to come, buffer by buffer.
     ///
     /// - Parameters:
@@ -84,7 +104,9 @@ extension FileReader {
 }
 
 /// Keeps an iterator for closures that are called one after another.
-private final class IteratorBox<Iterator: AsyncIteratorProtocol>: @unchecked Sendable /* one reader, one call at a time */ {
+private final class IteratorBox<Iterator: AsyncIteratorProtocol>:
+    @unchecked Sendable /* one reader, one call at a time */
+{
     private var iterator: Iterator
 
     init(_ iterator: Iterator) { self.iterator = iterator }

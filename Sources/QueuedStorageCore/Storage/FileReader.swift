@@ -28,14 +28,15 @@ public struct FileReader: AsyncSequence, Sendable {
     }
 
     /// Begins to read.
-    public func makeAsyncIterator() -> Iterator { Iterator(next: start()) }
+    public func makeAsyncIterator() -> Iterator { Iterator(read: start()) }
 
     /// Hands over the buffers, one after another.
     public struct Iterator: AsyncIteratorProtocol {
-        let next: Next
+        /// What ``next()`` calls, for those who can't keep an iterator in a variable.
+        package let read: Next
 
         /// Hands over the next buffer, or nil at the end.
-        public mutating func next() async throws -> [UInt8]? { try await next() }
+        public mutating func next() async throws -> [UInt8]? { try await read() }
     }
 
     /// Reads everything into memory.

@@ -1,4 +1,5 @@
 import Dispatch
+private import Synchronization
 
 /// The threads on which blocking calls wait; Swift's cooperative threads never do.
 private let blockingQueue = DispatchQueue(label: "queued-storage.blocking", attributes: .concurrent)
@@ -9,5 +10,32 @@ private let blockingQueue = DispatchQueue(label: "queued-storage.blocking", attr
 package func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
         blockingQueue.async { continuation.resume(with: Result(catching: body)) }
+    }
+}
+
+/// Whether the task that waits for a blocking call was cancelled.
+package final class Cancellation: Sendable {
+    private let isCancelled = Atomic(false)
+
+    package init() {}
+
+    package func cancel() { isCancelled.store(true, ordering: .relaxed) }
+
+    /// Throws `CancellationError` once the waiting task was cancelled.
+    package func check() throws {
+        if isCancelled.load(ordering: .relaxed) { throw CancellationError() }
+    }
+}
+
+/// Runs a long blocking call on a thread that may block; the call asks now and then whether it is still wanted.
+package func cancellableBlocking<Value: Sendable>(
+    _ body: @escaping @Sendable (Cancellation) throws -> Value
+) async throws -> Value {
+    try Task.checkCancellation()
+    let cancellation = Cancellation()
+    return try await withTaskCancellationHandler {
+        try await blocking { try body(cancellation) }
+    } onCancel: {
+        cancellation.cancel()
     }
 }

@@ -1,0 +1,63 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+extension Storage {
+    /// Opens a file for writing: the bytes wait in an unnamed file of this machine's temporary directory, and are stored
+    /// when the writer is closed.
+    public func openForWriting(_ name: String, options: StoreOptions) async throws -> FileWriter {
+        try FileName.validate(name)
+        let file = try await blocking { try OpenFile.unnamedTemporary() }
+        let size = Shared(Int64(0))
+        return FileWriter { bytes in
+            let start = size.value
+            try await blocking {
+                do {
+                    try bytes.withUnsafeBytes { try file.write($0, at: start) }
+                } catch {
+                    throw StorageError.couldNot("stored", name, error)
+                }
+            }
+            size.value = start + Int64(bytes.count)
+        } close: {
+            try await self.store(FileContent(.open(file)), as: name, options: options)
+        } discard: {
+            // The file has no name, so that it goes with its descriptor; its blocks can go at once.
+            ftruncate(file.descriptor, 0)
+        }
+    }
+}
+
+/// A value that closures share.
+private final class Shared<Value: Sendable>: Sendable {
+    private let mutex: Mutex<Value>
+
+    init(_ value: Value) { mutex = Mutex(value) }
+
+    var value: Value {
+        get { mutex.withLock { $0 } }
+        set { mutex.withLock { $0 = newValue } }
+    }
+}
+
+extension OpenFile {
+    /// Makes a file without a name in this machine's temporary directory, gone with its descriptor.
+    package static func unnamedTemporary() throws -> OpenFile {
+        let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        let descriptor = open(directory, O_RDWR | O_CLOEXEC | clinux_O_TMPFILE, 0o600)
+        if descriptor >= 0 { return OpenFile(descriptor) }
+        // A file system without O_TMPFILE: a name for a moment.
+        var template = Array("\(directory)/queued-storage-XXXXXX".utf8CString)
+        let named = mkstemp(&template)
+        guard named >= 0 else {
+            throw StorageError(
+                .failed,
+                "No temporary file can be made in \(FileName.quoted(directory)); set TMPDIR to a directory with room.",
+                cause: SystemError(errno, "mkstemp")
+            )
+        }
+        _ = fcntl(named, F_SETFD, FD_CLOEXEC)
+        unlink(template)
+        return OpenFile(named)
+    }
+}
