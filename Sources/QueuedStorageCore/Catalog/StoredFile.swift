@@ -86,9 +86,25 @@ public struct StoredFile: Hashable, Sendable, Identifiable {
 
     /// Makes a row.
     public init(
-        id: Int64, storage: String, name: String, generation: Int64, place: String?, replaces: Bool, hasLocal: Bool,
-        remoteName: String?, size: Int64, sha256: String?, contentType: String?, state: FileState, task: String,
-        owner: FileOwner?, createdAt: Date, modifiedAt: Date, transferredAt: Date?, attempts: Int, error: String?,
+        id: Int64,
+        storage: String,
+        name: String,
+        generation: Int64,
+        place: String?,
+        replaces: Bool,
+        hasLocal: Bool,
+        remoteName: String?,
+        size: Int64,
+        sha256: String?,
+        contentType: String?,
+        state: FileState,
+        task: String,
+        owner: FileOwner?,
+        createdAt: Date,
+        modifiedAt: Date,
+        transferredAt: Date?,
+        attempts: Int,
+        error: String?,
         dueAt: Date?
     ) {
         self.id = id
@@ -146,8 +162,14 @@ public struct NewFile: Sendable {
     ///   - owner: The model's row and field that it belongs to.
     ///   - takenEntry: The drop folder's entry that the bytes were copied from.
     public init(
-        storage: String, name: String, staged: StagedFile, replaces: Bool = false, task: String = "Transfer",
-        dueAt: Date?, owner: FileOwner? = nil, takenEntry: String? = nil
+        storage: String,
+        name: String,
+        staged: StagedFile,
+        replaces: Bool = false,
+        task: String = "Transfer",
+        dueAt: Date?,
+        owner: FileOwner? = nil,
+        takenEntry: String? = nil
     ) {
         self.storage = storage
         self.name = name

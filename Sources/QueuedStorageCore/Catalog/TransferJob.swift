@@ -57,8 +57,16 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
 
     /// Makes a job.
     public init(
-        id: Int64, kind: JobKind, fence: Int64, tries: Int, dueAt: Date, storage: String, file: StoredFile?,
-        remoteName: String?, task: String, plannedObject: StoredObject? = nil
+        id: Int64,
+        kind: JobKind,
+        fence: Int64,
+        tries: Int,
+        dueAt: Date,
+        storage: String,
+        file: StoredFile?,
+        remoteName: String?,
+        task: String,
+        plannedObject: StoredObject? = nil
     ) {
         self.id = id
         self.kind = kind

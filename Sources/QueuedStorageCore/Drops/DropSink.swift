@@ -91,8 +91,12 @@ public struct DroppedFile: Sendable {
     ///   - onCollision: What happens when the name is taken.
     ///   - schedule: When to transfer.
     public init(
-        name: String, taken: TakenFile, metadata: String? = nil, originalPath: String,
-        onCollision: Collision = .rename, schedule: Schedule = .automatic
+        name: String,
+        taken: TakenFile,
+        metadata: String? = nil,
+        originalPath: String,
+        onCollision: Collision = .rename,
+        schedule: Schedule = .automatic
     ) {
         self.name = name
         self.taken = taken

@@ -51,8 +51,18 @@ public struct StorageEvent: Codable, Hashable, Sendable {
 
     /// Makes an event.
     public init(
-        type: Kind, id: Int64, at: Date, storage: String, name: String, generation: Int64, remoteName: String?,
-        size: Int64, byteCount: Int64? = nil, attempts: Int? = nil, error: String? = nil, owner: FileOwner?
+        type: Kind,
+        id: Int64,
+        at: Date,
+        storage: String,
+        name: String,
+        generation: Int64,
+        remoteName: String?,
+        size: Int64,
+        byteCount: Int64? = nil,
+        attempts: Int? = nil,
+        error: String? = nil,
+        owner: FileOwner?
     ) {
         self.type = type
         self.id = id

@@ -20,7 +20,9 @@ public struct RateLimit: Hashable, Sendable, Codable, CustomStringConvertible {
             let period = parts.count == 1 ? .seconds(1) : units[parts[1]]
         else {
             throw StorageError(
-                .invalidConfiguration, "the rate limit \"\(text)\" is none: write for instance 10/m, with s, m or h")
+                .invalidConfiguration,
+                "the rate limit \"\(text)\" is none: write for instance 10/m, with s, m or h"
+            )
         }
         self.count = count
         self.period = period

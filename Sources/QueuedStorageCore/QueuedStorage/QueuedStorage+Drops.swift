@@ -1,0 +1,71 @@
+extension QueuedStorage: DropSink {
+    /// The local and remote locations, as far as they are on this machine, and the catalog's files.
+    public var occupiedPaths: [String] {
+        [local as any Storage, remote].compactMap { try? ($0 as? any LocalPathStorage)?.path("") }
+            + catalog.occupiedPaths
+    }
+
+    /// Makes a drop folder known to the catalog and to the local storage.
+    ///
+    /// - Parameter folder: The drop folder.
+    public func begin(_ folder: DropFolderRegistration) async throws {
+        try await start()
+        let local = local
+        try await blocking { try local.register(folder) }
+        try await catalog.register(folder)
+    }
+
+    /// Saves a taken file as it is, without a model.
+    ///
+    /// - Parameter drop: The file.
+    public func take(_ drop: DroppedFile) async throws -> DropOutcome { try await take(drop, record: nil) }
+
+    /// Saves a taken file.
+    ///
+    /// - Parameters:
+    ///   - drop: The file.
+    ///   - owner: The model's row and field that it belongs to, if that is known before.
+    ///   - maxLength: The longest name allowed, in Unicode scalars.
+    ///   - record: Commits the row, alone if nil.
+    package func take(
+        _ drop: DroppedFile,
+        maxLength: Int? = nil,
+        record: Recorder?
+    ) async throws -> DropOutcome {
+        try await start()
+        var request = SaveRequest(name: drop.name)
+        request.maxLength = maxLength
+        request.onCollision = drop.onCollision
+        request.schedule = drop.schedule
+        guard let name = try await firstName(request) else { return .skipped }
+        let staged = try await local.stage(drop.taken)
+        let entry = "\(drop.taken.inboxID)/\(drop.taken.entry)"
+        // Bytes that are kept where they were taken are named by the row itself.
+        let isKept = staged.place == "inbox/\(entry)"
+        request.takenEntry = isKept ? nil : entry
+        guard let file = try await commit(staged, name, request, isTaken: isKept, record: record) else {
+            return .skipped
+        }
+        return .saved(file, isKept ? .placed : .copied)
+    }
+
+    /// What the catalog knows of a drop folder's taken entries.
+    ///
+    /// - Parameter entries: The entries.
+    public func recorded(takenEntries entries: [String]) async throws -> [String: TakenEntryState] {
+        try await start()
+        let placed = try await catalog.named(places: entries.map { "inbox/\($0)" }, in: alias)
+        var states = Dictionary(
+            uniqueKeysWithValues: placed.map { (String($0.dropFirst("inbox/".count)), TakenEntryState.placed) }
+        )
+        for entry in try await catalog.recorded(takenEntries: entries) { states[entry] = .copied }
+        return states
+    }
+
+    /// Forgets entries that were copied, and are removed from the drop folder.
+    ///
+    /// - Parameter entries: The entries.
+    public func forget(takenEntries entries: [String]) async throws {
+        try await catalog.forget(takenEntries: entries)
+    }
+}

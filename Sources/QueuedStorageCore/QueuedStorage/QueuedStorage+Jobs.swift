@@ -1,0 +1,70 @@
+import Synchronization
+
+extension QueuedStorage {
+    /// Removes what lies under a name of the remote, if it is what we put there.
+    func removeRemote(_ job: TransferJob) async throws {
+        guard let name = job.remoteName else { return }
+        if let planned = job.plannedObject {
+            // We never knew that our bytes arrived under the name; somebody else's may have.
+            let size: Int64
+            do {
+                size = try await remote.size(name)
+            } catch let error as StorageError where [.notFound, .isDirectory].contains(error.code) {
+                return
+            }
+            guard size == planned.size else { return }
+            if let sha256 = planned.sha256, try await remote.sha256(of: name) != sha256 { return }
+        }
+        try await remote.delete(name)
+    }
+
+    /// Tells listeners of this process how far a transfer is, ten times a second at most.
+    func progressObserver(for file: StoredFile, time: any TimeSource) -> @Sendable (Int64) -> Void {
+        let toldAt = Mutex<Int64>(0)
+        return { [hub] byteCount in
+            guard hub.hasListeners else { return }
+            let now = time.bootMilliseconds
+            let isDue = toldAt.withLock { last in
+                guard byteCount >= file.size || now - last >= 100 else { return false }
+                last = now
+                return true
+            }
+            guard isDue else { return }
+            hub.tell(
+                StorageEvent(
+                    type: .progress,
+                    id: 0,
+                    at: time.now,
+                    storage: file.storage,
+                    name: file.name,
+                    generation: file.generation,
+                    remoteName: nil,
+                    size: file.size,
+                    byteCount: byteCount,
+                    owner: file.owner
+                )
+            )
+        }
+    }
+
+    /// Makes sure that the remote isn't the local side in disguise, such as this machine's directory over the network.
+    ///
+    /// A remote that is a directory of this machine was compared by ``start()``. Others get a file with a random name,
+    /// which must not turn up locally; it is removed again.
+    ///
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration``.
+    func checkSeparation() async throws {
+        guard !(remote is any LocalPathStorage), !isSeparate.withLock({ $0 }) else { return }
+        let nonce = "qstore-probe-" + (0..<16).map { _ in UInt8.random(in: 0...255) }.hexadecimal
+        let stored = try await remote.store(.text(nonce), as: nonce, options: StoreOptions())
+        let isOneAndTheSame = try await local.exists(stored.name)
+        try await remote.delete(stored.name)
+        guard !isOneAndTheSame else {
+            throw StorageError(
+                .invalidConfiguration,
+                "the remote of the storage \"\(alias)\" is its local storage: a transfer would lead nowhere"
+            )
+        }
+        isSeparate.withLock { $0 = true }
+    }
+}

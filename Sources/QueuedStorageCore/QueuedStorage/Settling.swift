@@ -1,0 +1,83 @@
+import Logging
+import Synchronization
+
+/// Files that lie under their names, but not yet durably: their rows still say where the bytes were.
+struct Settling {
+    /// After so many files, settling doesn't wait any longer.
+    static let batchSize = 256
+    /// How long settling waits for more files to share its syncs and its commit.
+    static let delay = Duration.milliseconds(100)
+
+    var files: [StoredFile] = []
+    var isScheduled = false
+}
+
+extension QueuedStorage {
+    /// Gives a recorded file its name, and leaves it to a later batch to make that durable.
+    ///
+    /// - Returns: False if something foreign lies under the name.
+    func place(_ file: StoredFile) async throws -> Bool {
+        guard let place = file.place else { return true }
+        let local = local
+        do {
+            if file.replaces {
+                _ = try await catalog.place(file) { _ = try local.place(place, as: file.name, replacing: true) }
+            } else {
+                _ = try await blocking { try local.place(place, as: file.name, replacing: false) }
+            }
+        } catch let error as StorageError where error.code == .alreadyExists {
+            return false
+        }
+        settleSoon(file)
+        return true
+    }
+
+    /// Settles a file with the next batch.
+    func settleSoon(_ file: StoredFile) {
+        let (isFull, mustSchedule) = settling.withLock { settling in
+            settling.files.append(file)
+            defer { settling.isScheduled = true }
+            return (settling.files.count % Settling.batchSize == 0, !settling.isScheduled)
+        }
+        // Not structured: a storage is no service, and whoever saved has long gone on. What is lost here with the
+        // process is done again by recovery.
+        if isFull {
+            Task { await settleQuietly() }
+        } else if mustSchedule {
+            Task {
+                try? await time.sleep(for: Settling.delay)
+                await settleQuietly()
+            }
+        }
+    }
+
+    private func settleQuietly() async {
+        do {
+            try await settle()
+        } catch {
+            logger.warning(
+                "files could not be settled; it is tried again with the next ones",
+                metadata: ["storage": "\(alias)", "error": "\(error)"]
+            )
+        }
+    }
+
+    /// Makes what was placed durable, and lets the catalog forget where it came from.
+    package func settle() async throws {
+        let files = settling.withLock { settling in
+            defer { settling = Settling() }
+            return settling.files
+        }
+        guard !files.isEmpty else { return }
+        let local = local
+        do {
+            try await blocking {
+                try local.sync(names: files.map(\.name), places: files.compactMap(\.place))
+            }
+            try await catalog.settle(files)
+        } catch {
+            settling.withLock { $0.files += files }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,298 @@
+import FoundationEssentials
+public import Logging
+import Metrics
+public import ServiceLifecycle
+import Synchronization
+
+/// Brings files from local to remote, and removes the copies of deleted ones: a service that runs until it is asked to
+/// stop, and then ends what it is at.
+///
+/// As many workers as wanted share a catalog, in one process or several. A worker claims only jobs of storages and tasks
+/// that it was given. What a worker that died had claimed is taken back by another, or by its successor.
+/// ```swift
+/// let worker = TransferWorker(catalog: catalog, storages: [photos])
+/// try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()
+/// ```
+public final class TransferWorker: Service {
+    let catalog: any Catalog
+    let storages: [String: QueuedStorage]
+    let options: WorkerOptions
+    let time: any TimeSource
+    let logger: Logger
+    let schedule: Mutex<WorkerSchedule>
+    private let wakes: AsyncStream<Void>
+    private let waking: AsyncStream<Void>.Continuation
+    private let busy: AsyncStream<Void>
+    private let gettingBusy: AsyncStream<Void>.Continuation
+
+    /// Makes a worker.
+    ///
+    /// - Parameters:
+    ///   - catalog: The catalog whose jobs to do.
+    ///   - storages: The storages whose jobs to do, all of that catalog.
+    ///   - options: How to work.
+    ///   - time: Where time comes from.
+    ///   - logger: Where the worker logs.
+    public init(
+        catalog: any Catalog,
+        storages: [QueuedStorage],
+        options: WorkerOptions = WorkerOptions(),
+        time: any TimeSource = .system,
+        logger: Logger = Logger(label: "TransferWorker")
+    ) {
+        self.catalog = catalog
+        self.storages = Dictionary(storages.map { ($0.alias, $0) }) { first, _ in first }
+        self.options = options
+        self.time = time
+        self.logger = logger
+        schedule = Mutex(
+            WorkerSchedule(
+                concurrency: options.concurrency,
+                prefetch: options.prefetch,
+                intervals: self.storages.compactMapValues { $0.options.rateLimit?.interval }
+            )
+        )
+        (wakes, waking) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (busy, gettingBusy) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Works until asked to stop.
+    ///
+    /// A graceful shutdown lets running transfers end, for ``WorkerOptions/drainTimeout`` at most; what was only claimed
+    /// is given back. Cancelling stops at once; what was running is taken up by the next worker.
+    public func run() async throws {
+        try await start()
+        try await withGracefulShutdownHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let changes = catalog.changes
+                group.addTask { for await _ in changes { self.wake() } }
+                group.addTask { try await self.keepLeases() }
+                group.addTask { try await self.rescueNowAndThen() }
+                try await work(untilIdle: false)
+                group.cancelAll()
+            }
+        } onGracefulShutdown: {
+            self.shutDown()
+        }
+    }
+
+    /// Does what is due, and what falls due meanwhile at once, and returns when nothing is left that could be done now.
+    public func runUntilIdle() async throws {
+        try await start()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.keepLeases() }
+            try await work(untilIdle: true)
+            group.cancelAll()
+        }
+    }
+
+    /// Starts nothing more, and ends when what runs has ended.
+    package func shutDown() {
+        let claimed = schedule.withLock { $0.drain() }
+        logger.debug("the worker drains", metadata: ["released": "\(claimed.count)"])
+        toRelease.withLock { $0 += claimed.map(\.ticket) }
+        wake()
+    }
+
+    let toRelease = Mutex<[JobTicket]>([])
+
+    func wake() { waking.yield() }
+
+    private func start() async throws {
+        for storage in storages.values {
+            try await storage.start()
+            try await storage.recover()
+        }
+        try await rescue()
+        wake()
+    }
+
+    // MARK: The loop
+
+    private func work(untilIdle: Bool) async throws {
+        var alarm: Task<Void, Never>?
+        defer { alarm?.cancel() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            wake()
+            for await _ in wakes {
+                try await release()
+                if schedule.withLock({ $0.isDraining }) {
+                    if schedule.withLock({ $0.isIdle }) { break }
+                    if alarm == nil { alarm = stopRunning(after: options.drainTimeout) }
+                    continue
+                }
+                let claimed = await claim()
+                while let started = schedule.withLock({ $0.start(now: time.bootMilliseconds) }) {
+                    gettingBusy.yield()
+                    group.addTask {
+                        await self.process(started)
+                        self.schedule.withLock { $0.end(started.job.ticket) }
+                        self.wake()
+                    }
+                }
+                if claimed > 0 { wake() }
+                if untilIdle, claimed == 0, schedule.withLock({ $0.isIdle }) { break }
+                alarm?.cancel()
+                alarm = try await claimed == 0 ? setAlarm() : nil
+            }
+            // Leaving the loop by cancellation: what runs is told, and waited for.
+            if Task.isCancelled { stopAll(.shutdown) }
+        }
+        try? await release()
+    }
+
+    /// Claims as many jobs as there is room for.
+    ///
+    /// - Returns: How many were claimed. A catalog that can't be asked now is asked again after the next change.
+    private func claim() async -> Int {
+        let wanted = schedule.withLock { $0.wanted }
+        guard wanted > 0 else { return 0 }
+        do {
+            let jobs = try await catalog.claim(try await claimRequest(limit: wanted))
+            schedule.withLock { $0.add(jobs) }
+            return jobs.count
+        } catch {
+            logger.warning("no jobs could be claimed; trying again soon", metadata: ["error": "\(error)"])
+            return 0
+        }
+    }
+
+    private func claimRequest(limit: Int) async throws -> ClaimRequest {
+        let until = time.bootMilliseconds + options.lease.milliseconds
+        let storages = storages
+        let leases = try await blocking {
+            try storages.mapValues { Lease(token: try $0.local.token(), bootID: Boot.id, until: until) }
+        }
+        return ClaimRequest(
+            storages: Array(storages.keys),
+            tasks: knownTasks,
+            limit: limit,
+            leases: leases,
+            now: time.now
+        )
+    }
+
+    var knownTasks: [String: Set<String>] { storages.mapValues { Set($0.tasks.keys) } }
+
+    /// Wakes the loop when the next job falls due, or its storage's rate limit lets it start.
+    private func setAlarm() async throws -> Task<Void, Never>? {
+        var delays: [Int64] = []
+        do {
+            if let dueAt = try await catalog.nextDueAt(storages: Array(storages.keys), tasks: knownTasks) {
+                // The wall clock may be set meanwhile, so look again after a minute at the latest.
+                delays.append(Int64(min(60_000, max(1, dueAt.timeIntervalSince(time.now) * 1000 + 1))))
+            }
+        } catch {
+            delays.append(1000)
+        }
+        if let delay = schedule.withLock({ $0.rateLimitDelay(now: time.bootMilliseconds) }) { delays.append(delay) }
+        guard let delay = delays.min() else { return nil }
+        // Not structured: each round of the loop replaces it.
+        return Task {
+            guard (try? await time.sleep(for: .milliseconds(delay))) != nil else { return }
+            wake()
+        }
+    }
+
+    private func stopRunning(after limit: Duration) -> Task<Void, Never> {
+        // Not structured: the loop cancels it when all has ended in time.
+        Task {
+            guard (try? await time.sleep(for: limit)) != nil else { return }
+            stopAll(.shutdown)
+        }
+    }
+
+    private func stopAll(_ reason: RunningJob.StopReason) {
+        for running in schedule.withLock({ Array($0.running.values) }) { running.stop(reason) }
+    }
+
+    private func release() async throws {
+        let tickets = toRelease.withLock { tickets in
+            defer { tickets = [] }
+            return tickets
+        }
+        guard !tickets.isEmpty else { return }
+        try await catalog.release(tickets)
+    }
+
+    // MARK: Leases
+
+    /// Prolongs the leases of all claimed jobs, in one commit, as long as there are any.
+    private func keepLeases() async throws {
+        for await _ in busy {
+            while !schedule.withLock({ $0.isIdle }) {
+                try await time.sleep(for: options.heartbeat)
+                await beat()
+            }
+        }
+    }
+
+    /// Prolongs leases, and stops what was lost or stands still.
+    package func beat() async {
+        let (running, waiting) = schedule.withLock { (Array($0.running.values), $0.waiting) }
+        var byteCounts: [JobTicket: Int64] = [:]
+        for running in running {
+            if let attempt = running.attempt, let limit = storages[running.job.storage]?.options.stallTimeout {
+                let stillness = attempt.stillness
+                if stillness.milliseconds > limit.milliseconds {
+                    running.stop(.stalled(stillness.phase, limit))
+                    continue
+                }
+            }
+            byteCounts[running.job.ticket] = running.attempt?.byteCount ?? 0
+        }
+        for job in waiting { byteCounts[job.ticket] = 0 }
+        guard !byteCounts.isEmpty else { return }
+        do {
+            let lost = try await catalog.renew(
+                byteCounts,
+                until: time.bootMilliseconds + options.lease.milliseconds
+            )
+            for running in running where lost.contains(running.job.ticket) { running.stop(.lost) }
+            for ticket in lost where schedule.withLock({ $0.forget(ticket) }) {
+                try await catalog.acknowledgeLoss(of: ticket)
+            }
+        } catch {
+            logger.warning("leases could not be prolonged; trying again", metadata: ["error": "\(error)"])
+        }
+    }
+
+    // MARK: Rescue
+
+    private func rescueNowAndThen() async throws {
+        while true {
+            try await time.sleep(for: options.rescueInterval)
+            do {
+                for storage in storages.values { try await storage.recover() }
+                if try await rescue() > 0 { wake() }
+                try await catalog.trimEvents(before: time.now.addingTimeInterval(-options.eventRetention.seconds))
+            } catch is CancellationError {
+                return
+            } catch {
+                logger.warning("what dead processes left could not be looked for", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Takes back what dead workers had claimed.
+    @discardableResult
+    package func rescue() async throws -> Int {
+        let aliases = Array(storages.keys)
+        var dead: Set<String> = []
+        for (alias, tokens) in try await catalog.leaseholders(storages: aliases) {
+            guard let local = storages[alias]?.local else { continue }
+            dead.formUnion(try await blocking { try tokens.filter { try !local.isAlive($0) } })
+        }
+        let count = try await catalog.rescue(
+            deadTokens: dead,
+            storages: aliases,
+            bootID: Boot.id,
+            now: time.bootMilliseconds
+        )
+        if count > 0 {
+            Counter(label: "queued_storage_rescued_jobs").increment(by: count)
+            logger.notice("took back what dead workers had claimed", metadata: ["jobs": "\(count)"])
+        }
+        return count
+    }
+}

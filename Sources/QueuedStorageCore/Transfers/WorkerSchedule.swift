@@ -1,0 +1,76 @@
+/// Which jobs a worker has, runs and wants: what the worker decides, without doing it.
+struct WorkerSchedule {
+    /// Transfers of files at least this large leave one slot to smaller ones, so that they don't wait behind them.
+    static let largeSize: Int64 = 64 << 20
+
+    let concurrency: Int
+    let prefetch: Int
+    /// The shortest time between two starts, in milliseconds, of the storages that have a limit.
+    let intervals: [String: Int64]
+
+    private(set) var waiting: [TransferJob] = []
+    private(set) var running: [JobTicket: RunningJob] = [:]
+    private(set) var isDraining = false
+    private var runningLarge = 0
+    private var nextStarts: [String: Int64] = [:]
+
+    init(concurrency: Int, prefetch: Int, intervals: [String: Int64]) {
+        self.concurrency = max(1, concurrency)
+        self.prefetch = max(0, prefetch)
+        self.intervals = intervals
+    }
+
+    /// How many jobs to claim now: a whole load once half of the last is used up, so that claims come in batches.
+    var wanted: Int {
+        guard !isDraining, waiting.count <= prefetch / 2 else { return 0 }
+        return max(0, concurrency + prefetch - waiting.count - running.count)
+    }
+
+    var isIdle: Bool { waiting.isEmpty && running.isEmpty }
+
+    mutating func add(_ jobs: [TransferJob]) { waiting += jobs }
+
+    /// The next job to start, if one may start now.
+    mutating func start(now: Int64) -> RunningJob? {
+        guard !isDraining, running.count < concurrency else { return nil }
+        let largeAllowed = max(1, concurrency - 1)
+        let index = waiting.firstIndex { job in
+            (!isLarge(job) || runningLarge < largeAllowed) && (nextStarts[job.storage] ?? 0) <= now
+        }
+        guard let index else { return nil }
+        let job = waiting.remove(at: index)
+        if job.kind == .transfer, let interval = intervals[job.storage] { nextStarts[job.storage] = now + interval }
+        if isLarge(job) { runningLarge += 1 }
+        let started = RunningJob(job)
+        running[job.ticket] = started
+        return started
+    }
+
+    /// How many milliseconds a waiting job must wait for its storage's rate limit; nil if none waits for that.
+    func rateLimitDelay(now: Int64) -> Int64? {
+        waiting.compactMap { nextStarts[$0.storage] }.filter { $0 > now }.min().map { $0 - now }
+    }
+
+    mutating func end(_ ticket: JobTicket) {
+        guard let ended = running.removeValue(forKey: ticket) else { return }
+        if isLarge(ended.job) { runningLarge -= 1 }
+    }
+
+    /// Takes back a job that was claimed but not started.
+    mutating func forget(_ ticket: JobTicket) -> Bool {
+        guard let index = waiting.firstIndex(where: { $0.ticket == ticket }) else { return false }
+        waiting.remove(at: index)
+        return true
+    }
+
+    /// Starts nothing more; what is handed back was claimed and not started.
+    mutating func drain() -> [TransferJob] {
+        isDraining = true
+        defer { waiting = [] }
+        return waiting
+    }
+
+    private func isLarge(_ job: TransferJob) -> Bool {
+        job.kind == .transfer && (job.file?.size ?? 0) >= Self.largeSize
+    }
+}
