@@ -126,6 +126,14 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "QueuedStorageSQLiteTests",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageSQLite", "QueuedStorageTesting",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -11,7 +11,7 @@ CREATE TABLE qstore_storage (
 
 CREATE TABLE qstore_dropFolder (
     id TEXT NOT NULL PRIMARY KEY,
-    path TEXT NOT NULL UNIQUE,
+    path TEXT NOT NULL UNIQUE CHECK (path <> ''),
     storage TEXT NOT NULL REFERENCES qstore_storage (alias)
 ) STRICT, WITHOUT ROWID;
 
@@ -44,7 +44,7 @@ CREATE TABLE qstore_file (
 
 -- A name is free again once a deleted file's local bytes are gone, though its remote copy may still wait for removal.
 CREATE UNIQUE INDEX qstore_file_name ON qstore_file (storage, name) WHERE state <> 'deleting' OR hasLocal = 1;
-CREATE INDEX qstore_file_state ON qstore_file (state, storage);
+CREATE INDEX qstore_file_state ON qstore_file (storage, state);
 CREATE INDEX qstore_file_storage ON qstore_file (storage);
 CREATE INDEX qstore_file_place ON qstore_file (storage, place) WHERE place IS NOT NULL;
 CREATE INDEX qstore_file_owner ON qstore_file (ownerModel, ownerRow, ownerField) WHERE ownerModel IS NOT NULL;
@@ -76,29 +76,42 @@ CREATE TABLE qstore_job (
     dueAt INTEGER NOT NULL,
     -- When dueAt was set: a clock that now says less was set back, and the job is due.
     delaySetAt INTEGER NOT NULL,
-    -- The running transfer that must have ended before a remote name may be removed, and the lease that it held.
+    -- What must have ended before this job may be claimed. Of a deleteRemote: the transfer that may still publish under
+    -- its name. Of a transfer: the deleteRemote that is about to free the name that it shall get.
     waitsForJob INTEGER,
+    -- The attempt that may still publish, and the lease that it held: of a deleteRemote, the attempt of waitsForJob; of a
+    -- transfer, an earlier attempt of its own whose lease lapsed while its process lived.
+    waitsForFence INTEGER,
     waitsForToken TEXT,
     waitsForBoot TEXT,
     waitsUntil INTEGER,
+    -- Of a deleteRemote whose name was planned, but never known to be published: what would lie there if it was.
+    -- Anything else under the name is foreign, and stays.
+    expectedSize INTEGER,
+    expectedSHA256 TEXT,
     leaseToken TEXT,
     leaseBoot TEXT,
     leaseUntil INTEGER,
     sentByteCount INTEGER NOT NULL DEFAULT 0,
     errorClass TEXT CHECK (errorClass IN ('permanent', 'transient', 'offline')),
     error TEXT,
+    -- The fence of the attempt that the error is of.
+    errorFence INTEGER,
     createdAt INTEGER NOT NULL,
     CHECK ((state = 'running') = (leaseToken IS NOT NULL)),
     CHECK ((leaseToken IS NULL) = (leaseUntil IS NULL) AND (leaseToken IS NULL) = (leaseBoot IS NULL)),
+    CHECK ((waitsForToken IS NULL) = (waitsUntil IS NULL) AND (waitsForToken IS NULL) = (waitsForBoot IS NULL)),
     CHECK ((kind = 'deleteRemote') <= (remoteName IS NOT NULL))
 ) STRICT;
 
 CREATE UNIQUE INDEX qstore_job_file ON qstore_job (file, kind) WHERE kind IN ('transfer', 'deleteLocal');
 CREATE INDEX qstore_job_deletion ON qstore_job (file) WHERE kind = 'deleteRemote';
-CREATE INDEX qstore_job_due ON qstore_job (storage, task, dueAt, id) WHERE state = 'queued';
+CREATE INDEX qstore_job_due ON qstore_job (storage, task, dueAt, id) WHERE state = 'queued' AND waitsForJob IS NULL;
 CREATE INDEX qstore_job_delay ON qstore_job (delaySetAt) WHERE state = 'queued';
-CREATE INDEX qstore_job_lease ON qstore_job (storage, leaseToken, leaseUntil) WHERE state = 'running';
-CREATE INDEX qstore_job_waits ON qstore_job (waitsForJob) WHERE waitsForJob IS NOT NULL;
+CREATE INDEX qstore_job_lease ON qstore_job (storage, leaseToken) WHERE state = 'running';
+CREATE INDEX qstore_job_failed ON qstore_job (storage, kind) WHERE state = 'failed';
+CREATE INDEX qstore_job_waitsForJob ON qstore_job (waitsForJob) WHERE waitsForJob IS NOT NULL;
+CREATE INDEX qstore_job_waitsForToken ON qstore_job (storage, waitsForToken) WHERE waitsForToken IS NOT NULL;
 
 -- Drop-folder entries whose bytes were copied and committed, until the entries are removed.
 CREATE TABLE qstore_take (
@@ -129,8 +142,6 @@ CREATE TABLE qstore_event (
     ownerField TEXT
 ) STRICT;
 
-CREATE INDEX qstore_event_at ON qstore_event (at);
-
 -- How many files and bytes each storage has in each state, kept by the triggers below.
 CREATE TABLE qstore_count (
     storage TEXT NOT NULL,
@@ -140,6 +151,9 @@ CREATE TABLE qstore_count (
     PRIMARY KEY (storage, state)
 ) STRICT, WITHOUT ROWID;
 
+-- What follows from a change of a file's row follows by triggers, so that it does so too when an application changes the
+-- row by SQL of its own, in its own transaction. No trigger relies on the order in which SQLite fires them.
+
 CREATE TRIGGER qstore_count_insert AFTER INSERT ON qstore_file BEGIN
     INSERT INTO qstore_count (storage, state, files, bytes) VALUES (NEW.storage, NEW.state, 1, NEW.size)
         ON CONFLICT DO UPDATE SET files = files + 1, bytes = bytes + excluded.bytes;
@@ -147,41 +161,128 @@ END;
 
 CREATE TRIGGER qstore_count_update AFTER UPDATE OF storage, state, size ON qstore_file
 WHEN OLD.storage IS NOT NEW.storage OR OLD.state IS NOT NEW.state OR OLD.size IS NOT NEW.size BEGIN
-    UPDATE qstore_count SET files = files - 1, bytes = bytes - OLD.size
-        WHERE storage = OLD.storage AND state = OLD.state;
+    INSERT INTO qstore_count (storage, state, files, bytes) VALUES (OLD.storage, OLD.state, -1, -OLD.size)
+        ON CONFLICT DO UPDATE SET files = files - 1, bytes = bytes + excluded.bytes;
     INSERT INTO qstore_count (storage, state, files, bytes) VALUES (NEW.storage, NEW.state, 1, NEW.size)
         ON CONFLICT DO UPDATE SET files = files + 1, bytes = bytes + excluded.bytes;
 END;
 
 CREATE TRIGGER qstore_count_delete AFTER DELETE ON qstore_file BEGIN
-    UPDATE qstore_count SET files = files - 1, bytes = bytes - OLD.size
-        WHERE storage = OLD.storage AND state = OLD.state;
+    INSERT INTO qstore_count (storage, state, files, bytes) VALUES (OLD.storage, OLD.state, -1, -OLD.size)
+        ON CONFLICT DO UPDATE SET files = files - 1, bytes = bytes + excluded.bytes;
 END;
 
--- Whatever changed the generation (a replacement) or made a tombstone (a deletion), by our code or by plain SQL: the
--- transfer of the old content is cancelled, and each remote name that it has or may get is to be removed. A name that a
--- running transfer may still publish waits for that transfer to end.
+CREATE TRIGGER qstore_event_insert AFTER INSERT ON qstore_file BEGIN
+    INSERT INTO qstore_event (at, type, storage, name, generation, remoteName, size, ownerModel, ownerRow, ownerField)
+        VALUES (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER),
+            CASE NEW.state WHEN 'local' THEN 'saved' WHEN 'remote' THEN 'transferred' ELSE 'queued' END,
+            NEW.storage, NEW.name, NEW.generation, NEW.remoteName, NEW.size,
+            NEW.ownerModel, NEW.ownerRow, NEW.ownerField);
+END;
+
+CREATE TRIGGER qstore_event_update AFTER UPDATE OF generation, state ON qstore_file
+WHEN NEW.state <> 'deleting' AND (OLD.state IS NOT NEW.state OR NEW.generation > OLD.generation) BEGIN
+    INSERT INTO qstore_event (at, type, storage, name, generation, remoteName, size, attempts, error,
+            ownerModel, ownerRow, ownerField)
+        SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER),
+            CASE NEW.state
+                WHEN 'local' THEN iif(NEW.generation > OLD.generation, 'saved', 'cancelled')
+                WHEN 'transferring' THEN 'started'
+                WHEN 'remote' THEN 'transferred'
+                WHEN 'failed' THEN 'failed'
+                ELSE iif(j.errorFence = j.fence AND OLD.state = 'transferring', 'retrying', 'queued') END,
+            NEW.storage, NEW.name, NEW.generation, NEW.remoteName, NEW.size,
+            iif(NEW.state IN ('queued', 'failed') AND j.errorFence = j.fence, j.tries, NULL),
+            iif(NEW.state IN ('queued', 'failed') AND j.errorFence = j.fence, j.error, NULL),
+            NEW.ownerModel, NEW.ownerRow, NEW.ownerField
+        FROM (SELECT 1) LEFT JOIN qstore_job j
+            ON j.file = NEW.id AND j.kind = 'transfer' AND NEW.generation = OLD.generation;
+END;
+
+CREATE TRIGGER qstore_event_delete AFTER DELETE ON qstore_file WHEN OLD.state = 'deleting' BEGIN
+    INSERT INTO qstore_event (at, type, storage, name, generation, remoteName, size, ownerModel, ownerRow, ownerField)
+        VALUES (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), 'deleted',
+            OLD.storage, OLD.name, OLD.generation, OLD.remoteName, OLD.size,
+            OLD.ownerModel, OLD.ownerRow, OLD.ownerField);
+END;
+
+-- Whatever changed the generation (a replacement, or a deletion): the jobs of the old content are cancelled, and each
+-- remote name that it has or may get is to be removed. A name that a running transfer may still publish waits for that
+-- transfer to end.
 CREATE TRIGGER qstore_file_generation AFTER UPDATE OF generation ON qstore_file
 WHEN NEW.generation > OLD.generation BEGIN
-    INSERT INTO qstore_job (kind, storage, file, generation, task, remoteName, dueAt, delaySetAt, waitsForJob, createdAt)
-        SELECT 'deleteRemote', n.storage, n.file, n.generation, 'deleteRemote', n.name,
-            CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER),
-            CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER),
-            (SELECT j.id FROM qstore_job j
-                WHERE j.file = n.file AND j.kind = 'transfer' AND j.state = 'running' AND j.remoteName = n.name),
-            CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)
-        FROM qstore_remoteName n
+    INSERT INTO qstore_job (kind, storage, file, generation, task, remoteName, dueAt, delaySetAt, createdAt,
+            waitsForJob, waitsForFence, waitsForToken, waitsForBoot, waitsUntil, expectedSize, expectedSHA256)
+        SELECT 'deleteRemote', n.storage, n.file, n.generation, 'deleteRemote', n.name, t.now, t.now, t.now,
+            j.id, iif(j.state = 'running', j.fence, j.waitsForFence), coalesce(j.leaseToken, j.waitsForToken),
+            coalesce(j.leaseBoot, j.waitsForBoot), coalesce(j.leaseUntil, j.waitsUntil),
+            iif(n.name IS OLD.remoteName, NULL, OLD.size), iif(n.name IS OLD.remoteName, NULL, OLD.sha256)
+        FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now) t
+            CROSS JOIN qstore_remoteName n
+            LEFT JOIN qstore_job j ON j.file = n.file AND j.kind = 'transfer' AND j.remoteName = n.name
+                AND (j.leaseToken IS NOT NULL OR j.waitsForToken IS NOT NULL)
         WHERE n.file = NEW.id AND n.generation < NEW.generation
             AND NOT EXISTS (SELECT 1 FROM qstore_job d
                 WHERE d.file = n.file AND d.kind = 'deleteRemote' AND d.remoteName = n.name);
     DELETE FROM qstore_job WHERE file = NEW.id AND kind IN ('transfer', 'deleteLocal') AND generation < NEW.generation;
+    INSERT INTO qstore_job (kind, storage, file, generation, task, dueAt, delaySetAt, createdAt)
+        SELECT 'deleteLocal', NEW.storage, NEW.id, NEW.generation, 'deleteLocal', t.now, t.now, t.now
+        FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now) t
+        WHERE NEW.state = 'deleting' AND NEW.hasLocal = 1;
+    DELETE FROM qstore_file WHERE id = NEW.id AND state = 'deleting' AND hasLocal = 0
+        AND NOT EXISTS (SELECT 1 FROM qstore_remoteName WHERE file = NEW.id);
 END;
 
+-- A tombstone is a new generation, also when the SQL that made it forgot to say so.
 CREATE TRIGGER qstore_file_tombstone AFTER UPDATE OF state ON qstore_file
-WHEN NEW.state = 'deleting' AND OLD.state <> 'deleting' AND NEW.hasLocal = 1 BEGIN
-    INSERT INTO qstore_job (kind, storage, file, generation, task, dueAt, delaySetAt, createdAt)
-        VALUES ('deleteLocal', NEW.storage, NEW.id, NEW.generation, 'deleteLocal',
-            CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER),
-            CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER),
-            CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
+WHEN NEW.state = 'deleting' AND OLD.state <> 'deleting' AND NEW.generation = OLD.generation BEGIN
+    UPDATE qstore_file SET generation = generation + 1 WHERE id = NEW.id;
+END;
+
+-- Deleting the row of a file that still has copies makes a tombstone: nobody would remove the copies otherwise.
+CREATE TRIGGER qstore_file_delete BEFORE DELETE ON qstore_file
+WHEN OLD.hasLocal = 1 OR EXISTS (SELECT 1 FROM qstore_remoteName WHERE file = OLD.id) BEGIN
+    UPDATE qstore_file SET state = 'deleting', generation = generation + 1 WHERE id = OLD.id AND state <> 'deleting';
+    SELECT RAISE(IGNORE);
+END;
+
+CREATE TRIGGER qstore_file_deleted AFTER DELETE ON qstore_file BEGIN
+    DELETE FROM qstore_job WHERE file = OLD.id AND kind IN ('transfer', 'deleteLocal');
+END;
+
+-- A cancelled transfer leaves nothing at the remote.
+CREATE TRIGGER qstore_file_cancel AFTER UPDATE OF state ON qstore_file
+WHEN NEW.state = 'local' AND OLD.state <> 'local' AND NEW.generation = OLD.generation BEGIN
+    INSERT INTO qstore_job (kind, storage, file, generation, task, remoteName, dueAt, delaySetAt, createdAt,
+            waitsForJob, waitsForFence, waitsForToken, waitsForBoot, waitsUntil, expectedSize, expectedSHA256)
+        SELECT 'deleteRemote', n.storage, n.file, n.generation, 'deleteRemote', n.name, t.now, t.now, t.now,
+            j.id, iif(j.state = 'running', j.fence, j.waitsForFence), coalesce(j.leaseToken, j.waitsForToken),
+            coalesce(j.leaseBoot, j.waitsForBoot), coalesce(j.leaseUntil, j.waitsUntil),
+            iif(n.name IS OLD.remoteName, NULL, OLD.size), iif(n.name IS OLD.remoteName, NULL, OLD.sha256)
+        FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now) t
+            CROSS JOIN qstore_remoteName n
+            LEFT JOIN qstore_job j ON j.file = n.file AND j.kind = 'transfer' AND j.remoteName = n.name
+                AND (j.leaseToken IS NOT NULL OR j.waitsForToken IS NOT NULL)
+        WHERE n.file = NEW.id
+            AND NOT EXISTS (SELECT 1 FROM qstore_job d
+                WHERE d.file = n.file AND d.kind = 'deleteRemote' AND d.remoteName = n.name);
+    DELETE FROM qstore_job WHERE file = NEW.id AND kind IN ('transfer', 'deleteLocal');
+END;
+
+-- The row of a deleted file goes with its last copy, the local one or a remote one.
+CREATE TRIGGER qstore_file_lastLocal AFTER UPDATE OF hasLocal ON qstore_file
+WHEN NEW.hasLocal = 0 AND OLD.hasLocal = 1 BEGIN
+    DELETE FROM qstore_job WHERE file = NEW.id AND kind = 'deleteLocal';
+    DELETE FROM qstore_file WHERE id = NEW.id AND state = 'deleting' AND hasLocal = 0
+        AND NOT EXISTS (SELECT 1 FROM qstore_remoteName WHERE file = NEW.id);
+END;
+
+CREATE TRIGGER qstore_remoteName_last AFTER DELETE ON qstore_remoteName BEGIN
+    DELETE FROM qstore_file WHERE id = OLD.file AND state = 'deleting' AND hasLocal = 0
+        AND NOT EXISTS (SELECT 1 FROM qstore_remoteName WHERE file = OLD.file);
+END;
+
+-- A transfer that waited for a name to be free need wait no longer.
+CREATE TRIGGER qstore_job_freed AFTER DELETE ON qstore_job WHEN OLD.kind = 'deleteRemote' BEGIN
+    UPDATE qstore_job SET waitsForJob = NULL WHERE waitsForJob = OLD.id;
 END;

@@ -52,7 +52,8 @@ public protocol Catalog: Sendable {
     ///
     /// - Parameter file: The file; its bytes are staged and synced.
     /// - Throws: ``CatalogError`` with ``CatalogError/Code/nameTaken`` if the name is taken, also by a deleted file that
-    ///   still has local bytes.
+    ///   still has local bytes; with ``CatalogError/Code/unsettled`` if the file to be replaced still has a place: place
+    ///   its bytes, settle it, and try again.
     func record(_ file: NewFile) async throws -> StoredFile
 
     /// The file that has a name, if any, not counting deleted ones.
@@ -168,7 +169,7 @@ public protocol Catalog: Sendable {
     /// - Returns: Whether a transfer was queued.
     func requeueLost(_ file: StoredFile, dueAt: Date) async throws -> Bool
 
-    /// Cancels a file's transfer; it stays `local`.
+    /// Cancels a file's transfer, also a failed one; it stays `local`. What it may have put on the remote is deleted there.
     ///
     /// - Parameters:
     ///   - name: The file's name.
@@ -211,6 +212,12 @@ public protocol Catalog: Sendable {
     /// - Returns: Whether it counted.
     func completeDeletion(_ ticket: JobTicket) async throws -> Bool
 
+    /// Queues again, for now, the deletions that were given up.
+    ///
+    /// - Parameter storage: The storage's alias.
+    /// - Returns: How many jobs were queued.
+    func retryDeletions(in storage: String) async throws -> Int
+
     /// Notes that an attempt failed: the job is queued again for a later time, or `failed`.
     ///
     /// - Parameter failure: How it ended.
@@ -237,7 +244,7 @@ public protocol Catalog: Sendable {
     /// - Returns: How many jobs were taken back.
     func rescue(deadTokens: Set<String>, storages: [String], bootID: String, now: Int64) async throws -> Int
 
-    /// The tokens that hold leases now, of the given storages.
+    /// The tokens that hold leases now, of the given storages, or that a remote deletion waits for.
     ///
     /// - Parameter storages: The aliases whose jobs to look at.
     func leaseholders(storages: [String]) async throws -> [String: Set<String>]

@@ -24,8 +24,8 @@ extension CatalogError {
     /// The kinds of failure; each says whether trying again can help.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
-            case nameTaken, unknownStorage, wrongLocation, wrongRemote, newerSchema, notACatalog, missing, busy, full
-            case notDurable, unavailable, outcomeUnknown
+            case nameTaken, unsettled, unknownStorage, wrongLocation, wrongRemote, newerSchema, notACatalog, missing
+            case busy, full, notDurable, unavailable, outcomeUnknown
         }
         private let kind: Kind
         /// The code's name.
@@ -33,6 +33,9 @@ extension CatalogError {
 
         /// Another file of the storage has the name, or one that is being deleted still has bytes under it.
         public static let nameTaken = Self(kind: .nameTaken)
+        /// A file can't be replaced while its present bytes still wait for their name; trying again helps once they are
+        /// placed and settled.
+        public static let unsettled = Self(kind: .unsettled)
         /// No storage has the alias; trying again doesn't help.
         public static let unknownStorage = Self(kind: .unknownStorage)
         /// The local directory isn't the one that the catalog knows under the alias; trying again doesn't help.
