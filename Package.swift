@@ -95,6 +95,7 @@ let package = Package(
                 "CLinux",
                 "QueuedStorageCore",
                 .target(name: "CInotifyTools", condition: .when(traits: ["InotifyTools"])),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -1,0 +1,441 @@
+import CoreMetrics
+import FoundationEssentials
+import Glibc
+import Logging
+import QueuedStorageCore
+import ServiceLifecycle
+
+/// The loop of a drop folder: move out what is ready, hand it to the sink, remove what was copied.
+struct DropFolderWork {
+    /// How many large files are handed to the sink at the same time.
+    static let largeConcurrency = 2
+
+    private let folder: DropFolder
+    private let context: DropFolder.Context
+    private let options: DropFolderOptions
+    private let intake: Intake
+    private let isOnce: Bool
+    private let showProblems: @Sendable ([DropFolderProblem]) -> Void
+
+    init(
+        _ folder: DropFolder, _ inbox: Inbox, isOnce: Bool,
+        summary: @escaping @Sendable ((inout DropFolderSummary) -> Void) -> Void,
+        problems: @escaping @Sendable ([DropFolderProblem]) -> Void
+    ) {
+        var context = folder.context
+        context.count = summary
+        self.folder = folder
+        self.context = context
+        self.isOnce = isOnce
+        options = folder.options
+        showProblems = problems
+        intake = Intake(inbox, options: options, context: context, wake: folder.stop.signal, isOnce: isOnce)
+    }
+
+    /// What a child task ended with.
+    private enum Step: Sendable {
+        case woken
+        case handed(Handed, isLarge: Bool)
+    }
+
+    /// The files between the inbox and the sink.
+    private struct Hands {
+        var small: [TakenEntry] = []
+        var large: [TakenEntry] = []
+        var smallInFlight = 0
+        var largeInFlight = 0
+        var done: [Handed] = []
+        /// Copied files that only stillness spoke for: they are kept a while, and compared again.
+        var kept: [(handed: Handed, until: Duration)] = []
+        /// Files that can neither be saved nor put back now.
+        var deferred: [(entry: TakenEntry, until: Duration)] = []
+
+        var count: Int { small.count + large.count + smallInFlight + largeInFlight }
+        var isEmpty: Bool { count == 0 && done.isEmpty }
+    }
+
+    func run() async throws {
+        let inbox = intake.inbox
+        do {
+            try await context.sink.begin(
+                DropFolderRegistration(id: inbox.id, path: inbox.path, storage: context.sink.alias))
+            try await blocking { [intake, folder] in intake.open(folder.source) }
+            try await loop()
+        } catch {
+            try? await blocking { [intake] in intake.close() }
+            throw error
+        }
+        if isOnce { summarize() }
+        try await blocking { [intake] in intake.close() }
+    }
+
+    private func loop() async throws {
+        var hands = Hands()
+        var hasSaidStarted = false
+        var nextAdoption: Duration = .zero
+        var pausedUntil: Duration = .zero
+        try await withThrowingTaskGroup(of: Step.self) { group in
+            defer { group.cancelAll() }
+            var waitsUntil: Duration??
+            while true {
+                let now = context.time.now()
+                let isStopping = folder.stop.isRaised
+                if !isStopping, now >= nextAdoption {
+                    nextAdoption = now + options.rescanInterval
+                    try await adopt(&hands)
+                }
+                if isStopping { hands.large = [] }
+                handOver(&hands, in: &group)
+                let isIdle = hands.smallInFlight == 0
+                if !hands.done.isEmpty, isIdle || hands.done.count >= options.batchSize {
+                    if try await settle(&hands, isStopping) { pausedUntil = now + min(options.retryInterval, .seconds(5)) }
+                    continue
+                }
+                if isStopping, hands.isEmpty { return }
+                if !isStopping { try await retry(&hands, now) }
+                var hasMore = false
+                let room = options.batchSize - hands.count
+                if !isStopping, room > 0, now >= pausedUntil || isOnce {
+                    let batch = try await blocking { [intake] in try intake.gather(room) }
+                    for entry in batch.entries {
+                        if entry.size < options.largeFileSize { hands.small.append(entry) } else { hands.large.append(entry) }
+                    }
+                    hasMore = batch.hasMore
+                    showProblems(Array(intake.problems.values))
+                    if hasMore || !batch.entries.isEmpty { if room > batch.entries.count || batch.entries.isEmpty { continue } }
+                }
+                handOver(&hands, in: &group)
+                if !hasSaidStarted, !isOnce, intake.hasLookedThrough {
+                    hasSaidStarted = true
+                    context.observe(.started(source: intake.sourceName))
+                }
+                if isOnce, !hasMore, hands.isEmpty, hands.kept.isEmpty, intake.isDone { return }
+
+                let deadline = deadline(hands, now: now, pausedUntil: pausedUntil, nextAdoption: nextAdoption)
+                if let waiting = waitsUntil {
+                    if isStopping || Self.isEarlier(deadline, than: waiting) { folder.stop.signal.raise() }
+                } else if !isStopping {
+                    waitsUntil = .some(deadline)
+                    group.addTask { [signal = folder.stop.signal, time = context.time] in
+                        await signal.wait(until: deadline, time)
+                        return .woken
+                    }
+                }
+                switch try await group.next() {
+                case .woken: waitsUntil = nil
+                case .handed(let handed, let isLarge):
+                    if isLarge { hands.largeInFlight -= 1 } else { hands.smallInFlight -= 1 }
+                    hands.done.append(handed)
+                case nil: break
+                }
+            }
+        }
+    }
+
+    private static func isEarlier(_ deadline: Duration?, than other: Duration?) -> Bool {
+        guard let deadline else { return false }
+        guard let other else { return true }
+        return deadline < other
+    }
+
+    private func deadline(_ hands: Hands, now: Duration, pausedUntil: Duration, nextAdoption: Duration) -> Duration? {
+        let times =
+            [intake.deadline, isOnce ? nil : nextAdoption].compactMap { $0 } + hands.kept.map(\.until)
+            + (isOnce ? [] : hands.deferred.map(\.until))
+        guard let earliest = times.min() else { return nil }
+        return max(earliest, pausedUntil)
+    }
+
+    // MARK: Handing over
+
+    private func handOver(_ hands: inout Hands, in group: inout ThrowingTaskGroup<Step, any Error>) {
+        while hands.smallInFlight < options.concurrency, let entry = hands.small.popLast() {
+            hands.smallInFlight += 1
+            group.addTask { .handed(await hand(entry), isLarge: false) }
+        }
+        while hands.largeInFlight < Self.largeConcurrency, !hands.large.isEmpty {
+            let entry = hands.large.removeFirst()
+            hands.largeInFlight += 1
+            // A large one would hold the shutdown up; nothing of it is lost.
+            group.addTask { .handed(await cancelWhenGracefulShutdown { await hand(entry) }, isLarge: true) }
+        }
+    }
+
+    /// What became of a taken file.
+    struct Handed: Sendable {
+        enum Outcome: Sendable {
+            /// Saved; the file as it was when it was handed over.
+            case saved(StoredFile, TakenEntryState, FileStatus)
+            case skipped
+            case refused(String)
+            case stillOpen
+            case gone
+            case failed(any Error)
+        }
+        var entry: TakenEntry
+        var outcome: Outcome
+    }
+
+    private func hand(_ entry: TakenEntry) async -> Handed {
+        do {
+            let (file, status, isOurs, sidecar) = try await blocking { try entry.inspect() }
+            guard status.isRegularFile else { return Handed(entry: entry, outcome: .refused("it isn't a file")) }
+            guard let isOurs else { return Handed(entry: entry, outcome: .stillOpen) }
+            var metadata: String?
+            if let sidecar {
+                guard let text = String(validating: sidecar, as: UTF8.self), JSONObject.isValid(sidecar) else {
+                    return Handed(entry: entry, outcome: .refused("its sidecar isn't a JSON object"))
+                }
+                metadata = text
+            }
+            guard let name = entry.path.string else {
+                return Handed(entry: entry, outcome: .refused("its name isn't UTF-8"))
+            }
+            let taken = TakenFile(
+                inbox: entry.inbox.path, inboxID: entry.inbox.id, entry: "\(entry.token)/\(entry.id)", isOurs: isOurs,
+                file: file)
+            let drop = DroppedFile(
+                name: name, taken: taken, metadata: metadata, originalPath: "\(entry.inbox.path)/\(name)",
+                onCollision: options.onCollision, schedule: options.mode.schedule(at: context.time.date()))
+            return switch try await context.sink.take(drop) {
+            case .saved(let file, let state): Handed(entry: entry, outcome: .saved(file, state, status))
+            case .skipped: Handed(entry: entry, outcome: .skipped)
+            }
+        } catch let error as SystemError where error.errno == ENOENT {
+            return Handed(entry: entry, outcome: .gone)
+        } catch {
+            return Handed(entry: entry, outcome: .failed(error))
+        }
+    }
+
+    // MARK: Afterwards
+
+    /// Deals with what the sink said.
+    ///
+    /// - Returns: Whether the sink is in a state in which others would fail as well.
+    private func settle(_ hands: inout Hands, _ isStopping: Bool) async throws -> Bool {
+        let done = hands.done
+        hands.done = []
+        var copied: [Handed] = []
+        var failed: [(TakenEntry, any Error)] = []
+        for handed in done {
+            switch handed.outcome {
+            case .saved(let file, let state, _):
+                saved(handed.entry, file)
+                if state == .copied {
+                    if handed.entry.isLeased {
+                        copied.append(handed)
+                    } else if !isStopping {
+                        hands.kept.append((handed, context.time.now() + options.settleTime))
+                    }
+                } else {
+                    try await blocking { [intake] in
+                        if handed.entry.hasSideFiles { try? handed.entry.removeCompanions() }
+                        intake.prune(handed.entry.path)
+                    }
+                }
+            case .skipped:
+                try await quarantine(handed.entry, "its name was taken", &hands, isSkip: true)
+            case .refused(let reason):
+                try await quarantine(handed.entry, reason, &hands)
+            case .stillOpen:
+                if !(try await blocking { [intake] in intake.putBack(handed.entry, for: nil) }) {
+                    hands.deferred.append((handed.entry, context.time.now() + options.retryInterval))
+                }
+            case .gone: break
+            case .failed(let error): failed.append((handed.entry, error))
+            }
+        }
+        try await remove(copied, &hands)
+        return try await settle(failed, &hands)
+    }
+
+    private func saved(_ entry: TakenEntry, _ file: StoredFile) {
+        context.metrics.taken.increment()
+        context.count { $0.taken += 1 }
+        context.logger.debug(
+            "A dropped file was saved",
+            metadata: ["inbox": "\(entry.inbox.path)", "name": "\(entry.path)", "stored": "\(file.name)"])
+        context.observe(.taken(name: entry.path.description, stored: file))
+    }
+
+    private func quarantine(_ entry: TakenEntry, _ reason: String, _ hands: inout Hands, isSkip: Bool = false)
+        async throws
+    {
+        let isDone = try await blocking { [intake] in
+            guard intake.quarantine(entry, reason) else { return false }
+            intake.prune(entry.path)
+            return true
+        }
+        if isDone, isSkip {
+            context.count {
+                $0.quarantined -= 1
+                $0.skipped += 1
+            }
+        }
+        if !isDone { hands.deferred.append((entry, context.time.now() + options.retryInterval)) }
+    }
+
+    /// Removes entries whose bytes were copied, and lets the sink forget them; what was written since is a new drop.
+    private func remove(_ copied: [Handed], _ hands: inout Hands) async throws {
+        guard !copied.isEmpty else { return }
+        let renewed = try await blocking { [intake] in
+            var renewed: [TakenEntry] = []
+            var directories: [String: Directory] = [:]
+            for handed in copied {
+                let entry = handed.entry
+                do {
+                    if case .saved(let file, _, let status) = handed.outcome, try entry.wasWritten(since: status, file) {
+                        renewed.append(try entry.renewed(as: intake.newID()))
+                    } else {
+                        try entry.remove()
+                    }
+                    directories[entry.token] = entry.directory
+                    intake.prune(entry.path)
+                } catch {
+                    intake.report(entry.path, "the copied file can't be removed (\(error))")
+                }
+            }
+            for directory in directories.values { try directory.sync() }
+            return renewed
+        }
+        hands.small += renewed
+        do { try await context.sink.forget(takenEntries: copied.map(\.entry.entry)) } catch {
+            // It stays noted; the entry is gone, and its name never comes again.
+            context.logger.debug("The sink couldn't forget entries", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Deals with files that the sink threw for. An error doesn't say that nothing was committed: the sink is asked.
+    private func settle(_ failed: [(entry: TakenEntry, error: any Error)], _ hands: inout Hands) async throws -> Bool {
+        guard !failed.isEmpty else { return false }
+        let states: [String: TakenEntryState]
+        do { states = try await context.sink.recorded(takenEntries: failed.map(\.entry.entry)) } catch {
+            for (entry, cause) in failed {
+                hands.deferred.append((entry, context.time.now() + options.retryInterval))
+                try await report(entry, "\(cause)")
+            }
+            return true
+        }
+        var isGeneral = false
+        for (entry, error) in failed {
+            switch states[entry.entry] {
+            case .placed: continue
+            case .copied: try await remove([Handed(entry: entry, outcome: .gone)], &hands)
+            case nil:
+                if error is CancellationError { continue }
+                if let reason = Self.reasonForQuarantine(error) {
+                    try await quarantine(entry, reason, &hands)
+                } else {
+                    isGeneral = true
+                    let reason = "the file can't be saved (\(error))"
+                    if !(try await blocking { [intake] in intake.putBack(entry, for: reason) }) {
+                        hands.deferred.append((entry, context.time.now() + options.retryInterval))
+                    }
+                }
+            }
+        }
+        return isGeneral
+    }
+
+    private func report(_ entry: TakenEntry, _ reason: String) async throws {
+        try await blocking { [intake] in intake.report(entry.path, reason) }
+    }
+
+    /// Why a file itself can't be saved, whenever it is tried; nil if trying again can help.
+    private static func reasonForQuarantine(_ error: any Error) -> String? {
+        guard let error = error as? StorageError else { return nil }
+        let isFinal = [.invalidName, .notSupported, .isDirectory, .notADirectory, .alreadyExists].contains(error.code)
+        return isFinal ? "\(error)" : nil
+    }
+
+    /// Tries again what was deferred, and removes what was kept for long enough.
+    private func retry(_ hands: inout Hands, _ now: Duration) async throws {
+        let over = hands.kept.filter { $0.until <= now }.map(\.handed)
+        if !over.isEmpty {
+            hands.kept.removeAll { $0.until <= now }
+            try await remove(over, &hands)
+        }
+        let due = hands.deferred.filter { $0.until <= now }.map(\.entry)
+        guard !due.isEmpty, !isOnce else { return }
+        hands.deferred.removeAll { $0.until <= now }
+        try await resolve(due, &hands)
+    }
+
+    // MARK: After a crash
+
+    private func adopt(_ hands: inout Hands) async throws {
+        let entries = try await blocking { [intake] in intake.adopt() }
+        guard !entries.isEmpty else { return }
+        context.logger.notice(
+            "Taking over files that another process had taken",
+            metadata: ["inbox": "\(intake.inbox.path)", "count": "\(entries.count)"])
+        try await resolve(entries, &hands)
+        context.observe(.recovered(count: entries.count))
+    }
+
+    /// Goes on with taken entries of which only the sink knows how far they are.
+    private func resolve(_ entries: [TakenEntry], _ hands: inout Hands) async throws {
+        let states: [String: TakenEntryState]
+        do { states = try await context.sink.recorded(takenEntries: entries.map(\.entry)) } catch {
+            for entry in entries {
+                hands.deferred.append((entry, context.time.now() + options.retryInterval))
+                try await report(entry, "\(error)")
+            }
+            return
+        }
+        var copied: [Handed] = []
+        for entry in entries {
+            switch states[entry.entry] {
+            case .placed: continue
+            case .copied: copied.append(Handed(entry: entry, outcome: .gone))
+            case nil:
+                if entry.size < options.largeFileSize { hands.small.append(entry) } else { hands.large.append(entry) }
+            }
+        }
+        try await remove(copied, &hands)
+    }
+
+    private func summarize() {
+        context.count { summary in
+            for candidate in intake.candidates.all.values {
+                switch candidate.reason {
+                case .open, .new, .unsettled: summary.stillOpen += 1
+                case .held: summary.waiting += 1
+                case .problem: break
+                }
+            }
+            summary.waiting += intake.waitingForCompanions
+            summary.failed = intake.problems.keys.filter { $0 != .root }.count
+        }
+    }
+}
+
+extension DropFolderOptions.Mode {
+    /// When a file that is taken now is to be transferred.
+    func schedule(at now: Date) -> DroppedFile.Schedule {
+        switch self {
+        case .automatic: .automatic
+        case .delayed: .delayed
+        case .after(let delay):
+            .at(now.addingTimeInterval(Double(delay.components.seconds) + Double(delay.components.attoseconds) / 1e18))
+        case .window(let window): .at(window.next(from: now))
+        }
+    }
+}
+
+/// Any JSON object.
+private struct JSONObject: Decodable {
+    static func isValid(_ bytes: [UInt8]) -> Bool {
+        (try? JSONDecoder().decode(JSONObject.self, from: Data(bytes))) != nil
+    }
+
+    init(from decoder: any Decoder) throws { _ = try decoder.container(keyedBy: AnyKey.self) }
+
+    private struct AnyKey: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+}

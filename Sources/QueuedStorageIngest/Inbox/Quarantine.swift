@@ -1,0 +1,221 @@
+public import FoundationEssentials
+import Glibc
+import QueuedStorageCore
+
+/// The files of a drop folder that couldn't be taken, each with its reason beside it.
+///
+/// They lie in `INBOX/.qstore/quarantine`: `NAME`, and `NAME.reason.json` that says why. Nobody needs to watch the
+/// folder meanwhile; if somebody does, a file that is retried is taken at once.
+/// ```swift
+/// for file in try await Quarantine(inbox: "/srv/inbox").files() { print(file.name, file.reason) }
+/// ```
+public struct Quarantine: Sendable {
+    /// The drop folder's path.
+    public let inbox: String
+
+    /// Names a drop folder's quarantine; nothing is opened yet.
+    ///
+    /// - Parameter inbox: The drop folder's path.
+    public init(inbox: String) { self.inbox = inbox }
+
+    /// The files in quarantine, the oldest first.
+    ///
+    /// - Throws: ``DropFolderError`` with ``DropFolderError/Code/unavailable`` if the folder isn't there.
+    public func files() async throws -> [QuarantinedFile] {
+        try await blocking { try opened()?.files() ?? [] }
+    }
+
+    /// Puts a file, with its sidecar, back where it was dropped, to be taken again.
+    ///
+    /// - Parameter entry: The file's ``QuarantinedFile/entry``.
+    /// - Returns: The absolute path that it has again.
+    /// - Throws: ``DropFolderError`` with ``DropFolderError/Code/notFound`` if there is no such file, and with
+    ///   ``DropFolderError/Code/nameTaken`` if the folder has a new file of that name.
+    @discardableResult
+    public func retry(_ entry: String) async throws -> String {
+        try await blocking {
+            guard let quarantine = try opened() else { throw absent(entry) }
+            guard let path = try quarantine.retry(entry) else { throw absent(entry) }
+            return "\(inbox)/\(path)"
+        }
+    }
+
+    /// Removes a file from quarantine for good.
+    ///
+    /// - Parameter entry: The file's ``QuarantinedFile/entry``.
+    /// - Throws: ``DropFolderError`` with ``DropFolderError/Code/notFound`` if there is no such file.
+    public func remove(_ entry: String) async throws {
+        try await blocking {
+            guard let quarantine = try opened(), try quarantine.remove(entry) else { throw absent(entry) }
+        }
+    }
+
+    private func absent(_ entry: String) -> DropFolderError {
+        DropFolderError(.notFound, inbox, "the quarantine of \"\(inbox)\" has no file \"\(entry)\"")
+    }
+
+    /// The directory; nil if nothing was ever quarantined.
+    private func opened() throws -> QuarantineDirectory? {
+        let path = try Inbox.realPath(inbox)
+        do {
+            let root = try Directory.open(path)
+            return try QuarantineDirectory(root.directory("\(Inbox.privateName)/quarantine"), root: root)
+        } catch let error as SystemError {
+            if error.errno == ENOENT { return nil }
+            throw DropFolderError(.denied, path, "the quarantine of \"\(path)\" can't be opened", cause: error)
+        }
+    }
+}
+
+/// A file in quarantine.
+///
+/// `NAME.reason.json` is this:
+///
+///     {"entry": "b.pdf", "at": "2026-01-31T23:59:59Z", "name": "a/b.pdf", "nameBytes": null, "reason": "…", "size": 1234}
+public struct QuarantinedFile: Codable, Hashable, Sendable {
+    /// The file's name in quarantine, always text: how to name it to ``Quarantine/retry(_:)``.
+    public var entry: String
+    /// The path below the drop folder under which it was dropped; bytes that aren't UTF-8 are written as `\xNN`.
+    public var name: String
+    /// The bytes of that path, if they aren't UTF-8.
+    public var nameBytes: Data?
+    /// The sentence: why it couldn't be taken.
+    public var reason: String
+    /// When it was put into quarantine.
+    public var at: Date
+    /// The number of bytes.
+    public var size: Int64
+
+
+    var path: DropPath { nameBytes.map { DropPath(bytes: Array($0)) } ?? DropPath(name) }
+}
+
+/// The opened `.qstore/quarantine`. All methods block.
+struct QuarantineDirectory: Sendable {
+    private let directory: Directory
+    private let root: Directory
+
+    init(_ directory: Directory, root: Directory) throws {
+        self.directory = directory
+        self.root = root
+    }
+
+    /// Moves a taken file here. The reason is written and synced first, so that no file ever lies here without one.
+    ///
+    /// - Returns: What the reason says.
+    func add(_ taken: TakenEntry, reason: String, at date: Date) throws -> QuarantinedFile {
+        let size = try taken.directory.status(taken.name)?.size ?? 0
+        var file = QuarantinedFile(
+            entry: "", name: taken.path.description,
+            nameBytes: taken.path.string == nil ? Data(taken.path.bytes) : nil, reason: reason, at: date, size: size)
+        file.entry = try reserve(wanted(taken.path), file)
+        try directory.sync()
+        if let sidecar = try taken.sidecarName() {
+            try taken.directory.move(sidecar.utf8, to: directory, as: Self.sidecar(of: file.entry).utf8)
+        }
+        try taken.directory.move(taken.name, to: directory, as: file.entry.utf8)
+        try directory.sync()
+        try taken.removeCompanions()
+        try taken.directory.sync()
+        return file
+    }
+
+    func files() throws -> [QuarantinedFile] {
+        let names = Set(try directory.textNames())
+        return try names.filter { names.contains(Self.reason(of: $0)) }.compactMap(read).sorted {
+            ($0.at, $0.entry) < ($1.at, $1.entry)
+        }
+    }
+
+    func retry(_ entry: String) throws -> DropPath? {
+        guard let file = try read(entry), file.path.isPlain else { return nil }
+        let parent = try directory(file.path.parent)
+        // The sidecar first: a watcher must find it beside the file.
+        let sidecar = Self.sidecar(of: entry)
+        let sidecarPath = Companion.sidecar.path(of: file.path)
+        do {
+            if try directory.status(sidecar.utf8) != nil {
+                try directory.move(sidecar.utf8, to: parent, as: sidecarPath.name)
+            }
+            try directory.move(entry.utf8, to: parent, as: file.path.name)
+        } catch let error as SystemError {
+            if error.errno == ENOENT { return nil }
+            if try directory.status(sidecar.utf8) == nil {
+                try? parent.move(sidecarPath.name, to: directory, as: sidecar.utf8)
+            }
+            guard error.errno == EEXIST else { throw error }
+            throw DropFolderError(.nameTaken, file.name, "the drop folder has a new file \"\(file.name)\"")
+        }
+        try parent.sync()
+        try forget(entry)
+        return file.path
+    }
+
+    func remove(_ entry: String) throws -> Bool {
+        guard try read(entry) != nil else { return false }
+        try directory.remove(entry.utf8)
+        try directory.remove(Self.sidecar(of: entry).utf8)
+        try forget(entry)
+        return true
+    }
+
+    private func forget(_ entry: String) throws {
+        try directory.sync()
+        try directory.remove(Self.reason(of: entry).utf8)
+        try directory.sync()
+    }
+
+    private func read(_ entry: String) throws -> QuarantinedFile? {
+        guard !entry.isEmpty, !entry.contains("/"), try directory.status(entry.utf8)?.isRegularFile == true,
+            try directory.status(Self.reason(of: entry).utf8) != nil
+        else { return nil }
+        let bytes = try directory.open(Self.reason(of: entry).utf8).read(limit: 1 << 20) ?? []
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .iso8601
+        guard var file = try? decoder.decode(QuarantinedFile.self, from: Data(bytes)) else { return nil }
+        file.entry = entry
+        return file
+    }
+
+    /// Makes the reason's file under a name that is free for the file and its sidecar too.
+    private func reserve(_ wanted: String, _ file: QuarantinedFile) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.dateEncodingStrategy = .iso8601
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        var number = 1
+        while true {
+            let entry = number == 1 ? wanted : "\(wanted)~\(number)"
+            number += 1
+            var named = file
+            named.entry = entry
+            guard try directory.status(entry.utf8) == nil, try directory.status(Self.sidecar(of: entry).utf8) == nil
+            else { continue }
+            do { try directory.create(Self.reason(of: entry), Array(try encoder.encode(named))) } catch let error
+                as SystemError where error.errno == EEXIST { continue }
+            return entry
+        }
+    }
+
+    /// The last component as text, short enough that what is added to it still makes a file name.
+    private func wanted(_ path: DropPath) -> String {
+        let text = String(validating: path.name, as: UTF8.self) ?? escaped(path.name)
+        var short = text
+        while short.utf8.count > 200 { short.removeLast() }
+        return short
+    }
+
+    /// Opens a directory below the drop folder, making what is missing on the way.
+    private func directory(_ path: DropPath) throws -> Directory {
+        try path.bytes.split(separator: UInt8(ascii: "/")).reduce(root) { parent, name in
+            if withPath(name, { mkdirat(parent.descriptor, $0, 0o777) }) == 0 {
+                try parent.sync()
+            } else if errno != EEXIST {
+                throw SystemError(errno, "mkdirat")
+            }
+            return try parent.directory(DropPath(bytes: Array(name)))
+        }
+    }
+
+    private static func reason(of entry: String) -> String { "\(entry).reason.json" }
+    private static func sidecar(of entry: String) -> String { "\(entry).meta.json" }
+}

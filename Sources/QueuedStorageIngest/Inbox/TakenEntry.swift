@@ -1,0 +1,287 @@
+import CLinux
+import Crypto
+import FoundationEssentials
+import Glibc
+import QueuedStorageCore
+
+/// A file in `taken/TOKEN`, and how it came there.
+struct TakenEntry: Sendable {
+    /// The attribute that keeps the path below the inbox.
+    static let pathAttribute = "user.qstore.name"
+
+    let inbox: Inbox
+    /// `taken/TOKEN`.
+    let directory: Directory
+    let token: String
+    let id: String
+    /// The path that the file was dropped under.
+    let path: DropPath
+    /// What the file was when it was found to be done.
+    let size: Int64
+    /// Whether the kernel said that nobody had it open for writing.
+    let isLeased: Bool
+    /// What may go with a file, by the drop folder's options.
+    let companionKinds: [Companion]
+    /// Whether anything besides the file may lie here for it.
+    let hasSideFiles: Bool
+
+    /// The entry as a sink knows it.
+    var entry: String { "\(inbox.id)/\(token)/\(id)" }
+    var name: String.UTF8View { id.utf8 }
+
+    // MARK: Moving in
+
+    /// Moves a file and its companions from where they were dropped; from then on they are this process's.
+    ///
+    /// The companions go first: one that lies here without its file is put back by whoever finds it.
+    ///
+    /// - Parameters:
+    ///   - found: The file, open, as it was found to be done.
+    ///   - id: A name that no other entry of the token ever had.
+    /// - Returns: Nil if another process was faster, or if another file has the name by now; then that one stays.
+    static func take(_ found: FoundFile, from parent: Directory, into inbox: Inbox, id: String, companionKinds: [Companion])
+        throws -> Self?
+    {
+        let hasSideFiles =
+            found.hasCompanions || found.status.links > 1 || !found.file.setPathAttribute(found.path.bytes)
+        let entry = Self(
+            inbox: inbox, directory: inbox.own, token: inbox.token.name, id: id, path: found.path,
+            size: found.status.size, isLeased: found.isLeased, companionKinds: companionKinds,
+            hasSideFiles: hasSideFiles)
+        if hasSideFiles { try entry.directory.create(entry.nameFile, found.path.bytes) }
+        do {
+            for companion in found.companions {
+                try? parent.move(
+                    companion.path(of: found.path).name, to: entry.directory, as: entry.draft(companion).utf8)
+            }
+            try parent.move(found.path.name, to: entry.directory, as: entry.name)
+            guard let there = try entry.directory.status(entry.name), there.isSameFile(as: found.status) else {
+                try entry.putBack()
+                return nil
+            }
+            for companion in found.companions { try entry.claim(companion) }
+            return entry
+        } catch {
+            try? entry.putBackCompanions(into: parent)
+            if hasSideFiles { try? entry.directory.remove(entry.nameFile.utf8) }
+            if let error = error as? SystemError, error.errno == ENOENT { return nil }
+            throw error
+        }
+    }
+
+    private var nameFile: String { "\(id).name" }
+    private func draft(_ companion: Companion) -> String { "\(id).\(companion.draftSuffix)" }
+    private func kept(_ companion: Companion) -> String { "\(id).\(companion.keptSuffix)" }
+
+    /// From here on the companion goes with the file, wherever that goes.
+    private func claim(_ companion: Companion) throws {
+        do { try directory.move(draft(companion).utf8, to: directory, as: kept(companion).utf8) } catch let error
+            as SystemError where error.errno == ENOENT || error.errno == EEXIST
+        {}
+    }
+
+    // MARK: Moving out
+
+    /// Puts the file and its companions back where they were dropped.
+    ///
+    /// - Throws: `EEXIST` if there is another file by now; the entry stays then.
+    func putBack() throws {
+        let parent = try inbox.root.directory(path.parent)
+        try directory.move(name, to: parent, as: path.name)
+        try putBackCompanions(into: parent)
+        try? directory.remove(nameFile.utf8)
+        try parent.sync()
+        try directory.sync()
+    }
+
+    private func putBackCompanions(into parent: Directory) throws {
+        for companion in companionKinds {
+            for name in [draft(companion), kept(companion)] where try directory.status(name.utf8) != nil {
+                try directory.move(name.utf8, to: parent, as: companion.path(of: path).name)
+            }
+        }
+    }
+
+    /// Removes the file, if it is still this process's, and all that goes with it. The directory isn't synced.
+    func remove() throws {
+        try directory.remove(name)
+        try removeCompanions()
+    }
+
+    /// Removes what goes with a file that is the local storage's by now.
+    func removeCompanions() throws {
+        guard hasSideFiles else { return }
+        for companion in Companion.all {
+            try directory.remove(kept(companion).utf8)
+            try directory.remove(draft(companion).utf8)
+        }
+        try directory.remove(nameFile.utf8)
+    }
+
+    /// Makes the bytes an entry of their own again: they are not those that were saved.
+    func renewed(as newID: String) throws -> Self {
+        let entry = Self(
+            inbox: inbox, directory: directory, token: token, id: newID, path: path, size: size, isLeased: false,
+            companionKinds: companionKinds, hasSideFiles: true)
+        try directory.create(entry.nameFile, path.bytes)
+        try directory.move(name, to: directory, as: newID.utf8)
+        try directory.sync()
+        try removeCompanions()
+        return entry
+    }
+
+    // MARK: After a crash
+
+    /// What a dead process left in `taken/TOKEN`: its files, and companions that never got their files.
+    ///
+    /// - Returns: The files. Companions without a file are put back where they were dropped.
+    static func left(in directory: Directory, token: String, inbox: Inbox, companionKinds: [Companion]) throws -> [Self] {
+        let names = try directory.textNames()
+        let files = Set(names.filter { !$0.contains(".") })
+        let entries = try files.sorted().map { id in
+            let path = try Self.path(of: id, in: directory)
+            let size = try directory.status(id.utf8)?.size ?? 0
+            return Self(
+                inbox: inbox, directory: directory, token: token, id: id, path: path ?? DropPath("lost-name-\(id)"),
+                size: size, isLeased: false, companionKinds: companionKinds, hasSideFiles: true)
+        }
+        for entry in entries { for companion in companionKinds { try entry.claim(companion) } }
+        for id in Set(names.compactMap { $0.split(separator: ".").first.map(String.init) }).subtracting(files) {
+            let path = try Self.path(of: id, in: directory)
+            let entry = Self(
+                inbox: inbox, directory: directory, token: token, id: id, path: path ?? .root, size: 0,
+                isLeased: false, companionKinds: companionKinds, hasSideFiles: true)
+            if path != nil, let parent = try? inbox.root.directory(entry.path.parent) {
+                for companion in companionKinds where try directory.status(entry.draft(companion).utf8) != nil {
+                    try? directory.move(
+                        entry.draft(companion).utf8, to: parent, as: companion.path(of: entry.path).name)
+                }
+            }
+            try entry.removeCompanions()
+        }
+        return entries
+    }
+
+    /// Where a file was dropped, as it was noted; nil if the note is lost, or isn't a path that may be believed.
+    private static func path(of id: String, in directory: Directory) throws -> DropPath? {
+        let noted: [UInt8]? =
+            if try directory.status("\(id).name".utf8) != nil {
+                try directory.open("\(id).name".utf8).read(limit: 8192)
+            } else if try directory.status(id.utf8)?.isRegularFile == true {
+                // Whoever owns the file may have changed the attribute since.
+                try? directory.open(id.utf8).pathAttribute()
+            } else {
+                nil
+            }
+        return noted.map(DropPath.init(bytes:)).flatMap { $0.isPlain ? $0 : nil }
+    }
+
+    // MARK: Reading
+
+    /// Opens the file, which nobody else can reach by name any more, and asks about it.
+    ///
+    /// - Returns: The file; what it is now; whether its inode may be kept, nil if somebody still writes it; its
+    ///   sidecar's bytes.
+    func inspect() throws -> (file: OpenFile, status: FileStatus, isOurs: Bool?, sidecar: [UInt8]?) {
+        let file = try directory.open(name)
+        let status = try file.status()
+        let lease = Probe.hasLeases(inbox.fileSystem) ? clinux_lease_probe(file.descriptor) : ENOTSUP
+        let isOurs = status.owner == geteuid() && status.links == 1 && lease == 0
+        return (file, status, lease == EAGAIN ? nil : isOurs, try metadata())
+    }
+
+    /// Whether the bytes may be others than those that were saved.
+    ///
+    /// Its change time alone also moves when another link goes; then the bytes decide.
+    func wasWritten(since before: FileStatus, _ stored: StoredFile) throws -> Bool {
+        let file = try directory.open(name)
+        let status = try file.status()
+        if status.isUnchanged(before) { return false }
+        guard status.size == before.size, let saved = stored.sha256 else { return true }
+        return try file.sha256() != saved
+    }
+
+    /// The sidecar's bytes; nil if there is none, or if it is too large to be one.
+    func metadata() throws -> [UInt8]? {
+        let name = kept(.sidecar)
+        guard try directory.status(name.utf8) != nil else { return nil }
+        return try directory.open(name.utf8).read(limit: Companion.largestSidecar) ?? []
+    }
+
+    /// Where the sidecar lies, if there is one.
+    func sidecarName() throws -> String? {
+        let name = kept(.sidecar)
+        return try directory.status(name.utf8) == nil ? nil : name
+    }
+}
+
+/// A file that is done being written, still where it was dropped.
+struct FoundFile {
+    var path: DropPath
+    var file: OpenFile
+    var status: FileStatus
+    /// Whether the kernel said that nobody had it open for writing.
+    var isLeased: Bool
+    var companions: [Companion] = []
+    var hasCompanions: Bool { !companions.isEmpty }
+}
+
+/// A file that is about another one and goes with it.
+struct Companion: Hashable, Sendable {
+    /// The largest sidecar that is read, in bytes.
+    static let largestSidecar = 1 << 20
+    /// How it is called in `taken` before the file is there.
+    let draftSuffix: String
+    /// How it is called in `taken` once the file is there.
+    let keptSuffix: String
+    /// The end of its name beside the file.
+    var suffix: String
+
+    static let sidecar = Self(draftSuffix: "meta", keptSuffix: "metadata", suffix: DropFolderOptions.sidecarSuffix)
+    static func marker(_ suffix: String) -> Self { Self(draftSuffix: "done", keptSuffix: "marker", suffix: suffix) }
+    static let all = [sidecar, marker("")]
+
+    func path(of file: DropPath) -> DropPath { file.suffixed(suffix) }
+}
+
+extension FileStatus {
+    /// Whether it is the file of before, unwritten: a rename and a link change `changed`, which therefore isn't compared.
+    func isSameFile(as other: Self) -> Bool {
+        inode == other.inode && device == other.device && isRegularFile && size == other.size
+            && modified == other.modified
+    }
+}
+
+extension OpenFile {
+    /// The SHA-256 of its bytes, in lower-case hexadecimal digits.
+    func sha256() throws -> String {
+        var hash = SHA256()
+        var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        var offset: off_t = 0
+        while true {
+            let count = buffer.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, offset) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw SystemError(errno, "pread") }
+            if count == 0 { break }
+            buffer.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            offset += off_t(count)
+        }
+        return hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// Notes the path in an attribute; false where the file system or its owner doesn't let us.
+    func setPathAttribute(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes {
+            clinux_fsetxattr(descriptor, TakenEntry.pathAttribute, $0.baseAddress, $0.count, 0) == 0
+        }
+    }
+
+    /// The path that was noted.
+    func pathAttribute() -> [UInt8]? {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = buffer.withUnsafeMutableBytes {
+            clinux_fgetxattr(descriptor, TakenEntry.pathAttribute, $0.baseAddress, $0.count)
+        }
+        return count > 0 ? Array(buffer[..<count]) : nil
+    }
+}
