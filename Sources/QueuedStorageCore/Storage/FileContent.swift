@@ -72,6 +72,18 @@ public struct FileContent: Sendable {
         return content
     }
 
+    /// Begins to read the content.
+    ///
+    /// Nothing is held open but what is being read; a stream can be begun once.
+    package func reader() throws -> FileReader {
+        switch source {
+        case .bytes(let bytes): FileReader(bytes)
+        case .path(let path): try FileReader(OpenFile(source: path), range: nil)
+        case .open(let file): try FileReader(file, range: nil)
+        case .stream(let reader): reader
+        }
+    }
+
     /// Removes the file that the content was in, if it was temporary.
     package func removeSourceIfTemporary() {
         if isTemporary, case .path(let path) = source { unlink(path) }

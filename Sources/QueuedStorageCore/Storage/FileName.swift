@@ -38,13 +38,18 @@ public enum FileName {
     }
 
     /// Checks that a file system can have each component of a name, and that none is a storage's own.
-    package static func validateComponents(_ name: String) throws {
+    ///
+    /// - Parameters:
+    ///   - name: The name.
+    ///   - limitsLength: Whether too long a component is an error.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if one isn't possible.
+    package static func validateComponents(_ name: String, limitsLength: Bool = true) throws {
         guard !name.utf8.contains(0) else { throw refusal(name, "it has a NUL character") }
         for part in withSlashes(name).utf8.split(separator: UInt8(ascii: "/")) {
             if part.elementsEqual(privateComponent.utf8) {
                 throw refusal(name, "\(privateComponent) is the storage's own folder")
             }
-            if part.count > maxComponentByteCount {
+            if limitsLength, part.count > maxComponentByteCount {
                 throw refusal(name, "a part of it is longer than \(maxComponentByteCount) bytes")
             }
         }
@@ -85,13 +90,7 @@ public enum FileName {
     /// Returns random hexadecimal digits, for identifiers that nobody can guess: 128 bits.
     package static func randomIdentifier() -> String {
         var generator = SystemRandomNumberGenerator()
-        return hexadecimal((0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) })
-    }
-
-    /// Writes bytes in lower-case hexadecimal digits.
-    package static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return (0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) }.hexadecimal
     }
 
     /// Splits a last component into its root and all of its suffixes: `a.tar.gz` into `a` and `.tar.gz`.

@@ -54,3 +54,18 @@ public struct FileReader: AsyncSequence, Sendable {
         return bytes
     }
 }
+
+extension FileReader {
+    /// Reads bytes that are in memory.
+    package init(_ bytes: [UInt8]) {
+        self.init(size: Int64(bytes.count)) {
+            let position = Shared(0)
+            return {
+                let start = position.value
+                let end = Swift.min(start + Self.bufferSize, bytes.count)
+                position.value = end
+                return start < end ? Array(bytes[start..<end]) : nil
+            }
+        }
+    }
+}

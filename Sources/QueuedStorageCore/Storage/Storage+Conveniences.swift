@@ -1,6 +1,3 @@
-internal import Glibc
-internal import Synchronization
-
 extension Storage {
     /// Opens a whole file for reading.
     ///
@@ -97,12 +94,10 @@ package protocol RetryingStorage: Storage {
 
 /// Content that tells whether its stream was begun.
 private struct OnceReadContent: Sendable {
-    private final class Mark: Sendable { let isSet = Mutex(false) }
-
     let content: FileContent
-    private let mark = Mark()
+    private let mark = Shared(false)
 
-    var wasRead: Bool { mark.isSet.withLock { $0 } }
+    var wasRead: Bool { mark.value }
 
     init(_ content: FileContent) {
         guard case .stream(let reader) = content.source else {
@@ -110,7 +105,7 @@ private struct OnceReadContent: Sendable {
             return
         }
         let marked = FileReader(size: reader.size) { [mark] in
-            mark.isSet.withLock { $0 = true }
+            mark.value = true
             return reader.makeAsyncIterator().read
         }
         self.content = FileContent(.stream(marked), contentType: content.contentType)

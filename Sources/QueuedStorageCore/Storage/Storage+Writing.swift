@@ -1,6 +1,5 @@
 internal import CLinux
 internal import Glibc
-internal import Synchronization
 
 extension Storage {
     /// Opens a file for writing: the bytes wait in an unnamed file of this machine's temporary directory, and are stored
@@ -25,18 +24,6 @@ extension Storage {
             // The file has no name, so that it goes with its descriptor; its blocks can go at once.
             ftruncate(file.descriptor, 0)
         }
-    }
-}
-
-/// A value that closures share.
-private final class Shared<Value: Sendable>: Sendable {
-    private let mutex: Mutex<Value>
-
-    init(_ value: Value) { mutex = Mutex(value) }
-
-    var value: Value {
-        get { mutex.withLock { $0 } }
-        set { mutex.withLock { $0 = newValue } }
     }
 }
 

@@ -1,5 +1,4 @@
 internal import CLinux
-internal import Crypto
 internal import Glibc
 
 /// Bytes on their way into a new file: written, counted and hashed in one pass.
@@ -9,7 +8,7 @@ package struct FileCopy {
     private let destination: OpenFile
     private let cancellation: Cancellation
     private let progress: (@Sendable (Int64) -> Void)?
-    private var hash: SHA256?
+    private var hash: FileHash?
     /// How many bytes the file has by now, holes included.
     package private(set) var size: Int64 = 0
 
@@ -22,11 +21,11 @@ package struct FileCopy {
         self.destination = destination
         self.cancellation = cancellation
         self.progress = progress
-        hash = computesSHA256 ? SHA256() : nil
+        hash = computesSHA256 ? FileHash() : nil
     }
 
     /// The SHA-256 of all bytes so far, in hexadecimal digits, if it is computed.
-    package var sha256: String? { hash.map { FileName.hexadecimal($0.finalize()) } }
+    package var sha256: String? { hash?.value }
 
     /// Appends bytes.
     package mutating func write(_ bytes: [UInt8]) throws {
@@ -146,7 +145,7 @@ package struct FileCopy {
             while rest > 0 {
                 try cancellation.check()
                 let piece = Int(min(rest, Int64(zeros.count)))
-                zeros.withUnsafeBytes { hash?.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<piece])) }
+                zeros.withUnsafeBytes { hash?.update(UnsafeRawBufferPointer(rebasing: $0[..<piece])) }
                 rest -= Int64(piece)
             }
         }
@@ -154,7 +153,7 @@ package struct FileCopy {
     }
 
     private mutating func advance(by count: Int64, _ bytes: UnsafeRawBufferPointer?) {
-        if let bytes { hash?.update(bufferPointer: bytes) }
+        if let bytes { hash?.update(bytes) }
         size += count
         progress?(size)
     }

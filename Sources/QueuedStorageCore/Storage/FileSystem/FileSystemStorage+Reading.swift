@@ -6,15 +6,12 @@ internal import Synchronization
 extension FileSystemStorage {
     /// What has a name, itself and not what a link points to; nil if nothing has it.
     func status(_ name: String) throws -> FileStatus? {
-        // Nothing can have a name that is too long, which a name that is still to be cut may be.
-        if name.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.count > FileName.maxComponentByteCount })
-        {
-            return nil
-        }
-        let (directory, leaf) = FileName.split(try resolve(name))
+        try FileName.validateComponents(name, limitsLength: false)
+        let (directory, leaf) = FileName.split(try FileName.relative(name, to: location.path))
         do {
             return try location.open().directory(directory).status(leaf == "" ? "." : leaf)
-        } catch let error as SystemError where [ENOENT, ENOTDIR].contains(error.errno) {
+        } catch let error as SystemError where [ENOENT, ENOTDIR, ENAMETOOLONG].contains(error.errno) {
+            // Nothing can have a name that is too long, which a name that is still to be cut may be.
             return nil
         }
     }

@@ -13,7 +13,7 @@ struct WrittenFile: Sendable {
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension FileSystemStorage: ExclusiveStorage, RetryingStorage {
     public func store(_ content: FileContent, as name: String, options: StoreOptions) async throws -> StoredObject {
-        try await store(content, as: name, options: options, whenTaken: nil)
+        try await storeFirstFree(content, name, options, next: nil)
     }
 
     package func store(
@@ -22,14 +22,14 @@ extension FileSystemStorage: ExclusiveStorage, RetryingStorage {
         options: StoreOptions,
         whenTaken next: @Sendable (String) async throws -> String
     ) async throws -> StoredObject {
-        try await withoutActuallyEscaping(next) { try await store(content, as: name, options: options, whenTaken: $0) }
+        try await withoutActuallyEscaping(next) { try await storeFirstFree(content, name, options, next: $0) }
     }
 
-    private func store(
+    private func storeFirstFree(
         _ content: FileContent,
-        as name: String,
-        options: StoreOptions,
-        whenTaken next: (@Sendable (String) async throws -> String)?
+        _ name: String,
+        _ options: StoreOptions,
+        next: (@Sendable (String) async throws -> String)?
     ) async throws -> StoredObject {
         var name = name
         let written = try await write(content, as: name, options: options)

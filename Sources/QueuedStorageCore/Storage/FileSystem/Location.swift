@@ -35,6 +35,19 @@ package final class Location: Sendable {
         self.directoryMode = directoryMode
     }
 
+    deinit {
+        // What the process leaves empty needs no recovery.
+        state.withLock { state in
+            guard let token = state.owner?.token, let root = try? Directory(path: path) else { return }
+            do {
+                try existingPrivateFolder("staging", in: root)?.removeDirectory(token)
+                try TokenFolder(root: root).forget(token)
+            } catch {
+                // Something is left, which recovery finds.
+            }
+        }
+    }
+
     /// Opens the directory, making it at the first use if that is wanted.
     ///
     /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` if it isn't there, or another one in its place.
@@ -103,6 +116,20 @@ package final class Location: Sendable {
             }
         return StorageError(code, "The location \(FileName.quoted(path)) can't be opened.", cause: error)
     }
+}
+
+// MARK: State
+
+extension Location {
+    typealias Owner = (token: String, lock: OpenFile)
+
+    func withOwner<Value>(_ body: (inout Owner?) throws -> Value) rethrows -> Value {
+        try state.withLock { try body(&$0.owner) }
+    }
+
+    func knownRename(fromInbox id: String) -> Bool? { state.withLock { $0.canRename[id] } }
+
+    func noteRename(fromInbox id: String, _ answer: Bool) { state.withLock { $0.canRename[id] = answer } }
 }
 
 // MARK: Private folders

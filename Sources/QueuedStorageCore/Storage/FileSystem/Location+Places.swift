@@ -1,0 +1,107 @@
+internal import CLinux
+internal import Glibc
+
+// MARK: Tokens
+
+extension Location {
+    /// The token of this process, taken at the first use, and again if somebody cleared the private folder.
+    package func token() throws -> String {
+        _ = try identity()
+        let root = try open()
+        return try withOwner { owner in
+            if let owner, try owner.lock.status().links > 0 { return owner.token }
+            let taken = try TokenFolder(root: root).take()
+            owner = taken
+            return taken.token
+        }
+    }
+}
+
+// MARK: Drop folders
+
+extension Location {
+    /// Notes where a drop folder is, so that places in it can be found.
+    func register(inbox: String, path: String) throws {
+        guard Place.isIdentifier(inbox) else {
+            throw StorageError(.invalidName, "The drop folder's identifier \(FileName.quoted(inbox)) isn't one.")
+        }
+        let root = try open()
+        let folder = try privateFolder("inbox", in: root)
+        if try folder.text(inbox).map({ NameKey($0) == NameKey(path) }) == true { return }
+        let file = try TemporaryFile.make(in: folder, tag: "inbox") { try self.privateFolder("tmp", in: root) }
+        try Array(path.utf8).withUnsafeBytes { try file.file.write($0, at: 0) }
+        try file.file.sync()
+        try file.publish(in: folder, as: inbox, replacing: true) { try self.privateFolder("tmp", in: root) }
+        try folder.sync()
+    }
+
+    /// Opens a drop folder that is known here, and makes sure that it is the one.
+    func inbox(_ id: String, in root: Directory) throws -> Directory {
+        guard let path = try root.text("\(FileName.privateComponent)/inbox/\(id)") else {
+            throw StorageError(.offline, "The drop folder \(id) isn't known in \(FileName.quoted(self.path)) yet.")
+        }
+        let inbox: Directory
+        do {
+            inbox = try Directory(path: path)
+        } catch {
+            throw StorageError(.offline, "The drop folder \(FileName.quoted(path)) can't be opened.", cause: error)
+        }
+        let found = try inbox.text("\(FileName.privateComponent)/id")?.split(separator: "\n").first.map { String($0) }
+        guard found == id else {
+            throw StorageError(
+                .offline,
+                "The drop folder \(FileName.quoted(path)) is another one than it was; restore or mount it."
+            )
+        }
+        return inbox
+    }
+
+    /// Tells whether files of a drop folder can be renamed into this location, by renaming one.
+    ///
+    /// A bind mount has the same device number on both sides, and is another file system to rename(2) all the same.
+    func canRename(fromInbox id: String, _ inbox: Directory, in root: Directory) throws -> Bool {
+        if let known = knownRename(fromInbox: id) { return known }
+        let source = try inbox.directory(FileName.privateComponent, followsLinks: false)
+        let target = try privateFolder("tmp", in: root)
+        let leaf = TemporaryFile.leaf("probe")
+        _ = try source.open(leaf, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+        let answer: Bool
+        if clinux_renameat2(source.file.descriptor, leaf, target.file.descriptor, leaf, 0) == 0 {
+            try target.remove(leaf)
+            answer = true
+        } else {
+            try source.remove(leaf)
+            answer = false
+        }
+        noteRename(fromInbox: id, answer)
+        return answer
+    }
+}
+
+// MARK: Places
+
+extension Location {
+    /// Opens the directory that a place is in; nil if there is none.
+    func directory(of place: Place, in root: Directory) throws -> Directory? {
+        switch place {
+        case .staging(let token, _):
+            return try existingPrivateFolder("staging/\(token)", in: root)
+        case .inbox(let id, let token, _):
+            do {
+                return try inbox(id, in: root)
+                    .directory("\(FileName.privateComponent)/taken/\(token)", followsLinks: false)
+            } catch let error as SystemError where error.errno == ENOENT {
+                return nil
+            }
+        }
+    }
+
+    /// Opens what is at a place; nil if there is nothing.
+    func open(_ place: Place, in root: Directory) throws -> OpenFile? {
+        do {
+            return try directory(of: place, in: root)?.open(place.id, O_RDONLY | O_NONBLOCK, followsLinks: false)
+        } catch let error as SystemError where error.errno == ENOENT {
+            return nil
+        }
+    }
+}
