@@ -130,7 +130,8 @@ extension FileSystemStorage {
 
     /// Opens what has a name, with the flags given.
     func openFile(_ name: String, _ flags: Int32) throws -> OpenFile {
-        try location.open().open(resolve(name), flags | O_NONBLOCK)
+        // A FIFO would wait for its other end.
+        try location.open().open(resolve(name), flags == O_RDONLY ? O_RDONLY | O_NONBLOCK : flags)
     }
 
     /// Runs a blocking act on a file, and says in its error what failed.
@@ -237,7 +238,8 @@ extension FileSystemStorage: Storage {
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension FileSystemStorage: LocalPathStorage {
     public func path(_ name: String) throws -> String {
-        try FileName.append(resolve(name), to: location.path)
+        try FileName.validateComponents(name)
+        return try FileName.join(name, to: location.path)
     }
 }
 
