@@ -128,6 +128,18 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "QueuedStorageIngestTests",
+            dependencies: [
+                "CLinux",
+                "QueuedStorageCore",
+                "QueuedStorageIngest",
+                "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "QueuedStorageSQLiteTests",
             dependencies: [
                 "QueuedStorageCore", "QueuedStorageSQLite", "QueuedStorageTesting",

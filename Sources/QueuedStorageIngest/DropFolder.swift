@@ -43,8 +43,11 @@ public final class DropFolder: Service {
     ///   - eventSource: What tells of new files.
     ///   - logger: Where to say what happened.
     public convenience init(
-        _ path: String, into sink: any DropSink, options: DropFolderOptions = DropFolderOptions(),
-        eventSource: any FileEventSource = .automatic, logger: Logger = Logger(label: "queued-storage.drop-folder")
+        _ path: String,
+        into sink: any DropSink,
+        options: DropFolderOptions = DropFolderOptions(),
+        eventSource: any FileEventSource = .automatic,
+        logger: Logger = Logger(label: "queued-storage.drop-folder")
     ) {
         self.init(path, into: sink, options: options, eventSource: eventSource, logger: logger, time: .system)
     }
@@ -62,9 +65,14 @@ public final class DropFolder: Service {
     ///   - returnInterval: How often to look for a folder that went away.
     ///   - observe: Is told what happens, on any thread.
     package init(
-        _ path: String, into sink: any DropSink, options: DropFolderOptions = DropFolderOptions(),
-        eventSource: any FileEventSource = .automatic, logger: Logger = Logger(label: "queued-storage.drop-folder"),
-        time: Timekeeper, takesLock: Bool = true, returnInterval: Duration = .seconds(1),
+        _ path: String,
+        into sink: any DropSink,
+        options: DropFolderOptions = DropFolderOptions(),
+        eventSource: any FileEventSource = .automatic,
+        logger: Logger = Logger(label: "queued-storage.drop-folder"),
+        time: Timekeeper,
+        takesLock: Bool = true,
+        returnInterval: Duration = .seconds(1),
         observe: @escaping @Sendable (DropFolderEvent) -> Void = { _ in }
     ) {
         self.path = path
@@ -73,8 +81,13 @@ public final class DropFolder: Service {
         self.returnInterval = returnInterval
         source = eventSource
         context = Context(
-            sink: sink, logger: logger, time: time, observe: observe, metrics: Counters(alias: sink.alias),
-            count: { _ in })
+            sink: sink,
+            logger: logger,
+            time: time,
+            observe: observe,
+            metrics: Counters(alias: sink.alias),
+            count: { _ in }
+        )
         // A writer that opens a file just while we ask whether somebody writes it would send us the signal that kills.
         clinux_ignore_sigio()
     }
@@ -111,7 +124,12 @@ public final class DropFolder: Service {
         let summary = Mutex(DropFolderSummary())
         let box = SummaryBox(summary)
         let work = try await DropFolderWork(
-            self, open(), isOnce: true, summary: { change in box.summary.withLock { change(&$0) } }, problems: show)
+            self,
+            open(),
+            isOnce: true,
+            summary: { change in box.summary.withLock { change(&$0) } },
+            problems: show
+        )
         do { try await work.run() } catch is InboxGone {
             throw DropFolderError(.unavailable, path, "the drop folder \"\(path)\" went away")
         }

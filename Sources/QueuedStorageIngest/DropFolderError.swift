@@ -33,15 +33,15 @@ extension DropFolderError {
         /// The code's name, as in logs.
         public var description: String { kind.rawValue }
 
-        /// Another process watches the folder; trying again helps when it has ended. Exit code 75.
+        /// Another process watches the folder; trying again helps when it has ended (exit code 75).
         public static let alreadyWatched = Self(kind: .alreadyWatched)
         /// The folder isn't there, or isn't a directory; trying again helps when it is.
         public static let unavailable = Self(kind: .unavailable)
-        /// The folder lies in a storage's location or the reverse; trying again doesn't help. Exit code 3.
+        /// The folder lies in a storage's location or the reverse; trying again doesn't help (exit code 3).
         public static let overlapping = Self(kind: .overlapping)
         /// Permissions don't allow it; trying again doesn't help until somebody changes them.
         public static let denied = Self(kind: .denied)
-        /// An option's value can't be understood; trying again doesn't help. Exit code 3.
+        /// An option's value can't be understood; trying again doesn't help (exit code 3).
         public static let invalidOption = Self(kind: .invalidOption)
         /// The quarantine has no such file; trying again doesn't help.
         public static let notFound = Self(kind: .notFound)

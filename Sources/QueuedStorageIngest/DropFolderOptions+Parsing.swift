@@ -16,7 +16,9 @@ extension DropFolderOptions.Mode: CustomStringConvertible {
         case ("window", _): self = .window(try TimeWindow(parsing: rest))
         default:
             throw DropFolderError.invalidOption(
-                "mode", text, "it is one of automatic, delayed, after: 10m, window: 22:00-06:00"
+                "mode",
+                text,
+                "it is one of automatic, delayed, after: 10m, window: 22:00-06:00"
             )
         }
     }

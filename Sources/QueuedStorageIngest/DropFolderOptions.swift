@@ -44,7 +44,9 @@ public struct DropFolderOptions: Hashable, Sendable {
         "*.part", "*.tmp", "*.partial", "*.crdownload", "*.filepart", "*~", "*.sw[a-p]", "*.swx", "4913", "#*#",
     ]
 
-    /// Patterns of files to take; all if empty. A pattern without `/` is about the last component, and `**` stands for
+    /// Patterns of files to take; all if empty.
+    ///
+    /// A pattern without `/` is about the last component, and `**` stands for
     /// any number of directories.
     public var include: [String]
     /// Patterns of files and directories to leave alone.

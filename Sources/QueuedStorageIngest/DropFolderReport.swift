@@ -22,7 +22,9 @@ public struct DropFolderSummary: Hashable, Sendable {
 
 /// Something that keeps a file, a directory or a whole drop folder from being taken; it is tried again, slowly.
 public struct DropFolderProblem: Hashable, Sendable {
-    /// The path below the drop folder; empty for the folder itself. Bytes that aren't UTF-8 are written as `\xNN`.
+    /// The path below the drop folder; empty for the folder itself.
+    ///
+    /// Bytes that aren't UTF-8 are written as `\xNN`.
     public var name: String
     /// The sentence: what failed, and why.
     public var reason: String

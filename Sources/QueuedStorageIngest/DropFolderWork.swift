@@ -18,7 +18,9 @@ struct DropFolderWork {
     private let showProblems: @Sendable ([DropFolderProblem]) -> Void
 
     init(
-        _ folder: DropFolder, _ inbox: Inbox, isOnce: Bool,
+        _ folder: DropFolder,
+        _ inbox: Inbox,
+        isOnce: Bool,
         summary: @escaping @Sendable ((inout DropFolderSummary) -> Void) -> Void,
         problems: @escaping @Sendable ([DropFolderProblem]) -> Void
     ) {
@@ -58,7 +60,8 @@ struct DropFolderWork {
         let inbox = intake.inbox
         do {
             try await context.sink.begin(
-                DropFolderRegistration(id: inbox.id, path: inbox.path, storage: context.sink.alias))
+                DropFolderRegistration(id: inbox.id, path: inbox.path, storage: context.sink.alias)
+            )
             try await blocking { [intake, folder] in intake.open(folder.source) }
             try await loop()
         } catch {
@@ -88,7 +91,9 @@ struct DropFolderWork {
                 handOver(&hands, in: &group)
                 let isIdle = hands.smallInFlight == 0
                 if !hands.done.isEmpty, isIdle || hands.done.count >= options.batchSize {
-                    if try await settle(&hands, isStopping) { pausedUntil = now + min(options.retryInterval, .seconds(5)) }
+                    if try await settle(&hands, isStopping) {
+                        pausedUntil = now + min(options.retryInterval, .seconds(5))
+                    }
                     continue
                 }
                 if isStopping, hands.isEmpty { return }
@@ -98,11 +103,17 @@ struct DropFolderWork {
                 if !isStopping, room > 0, now >= pausedUntil || isOnce {
                     let batch = try await blocking { [intake] in try intake.gather(room) }
                     for entry in batch.entries {
-                        if entry.size < options.largeFileSize { hands.small.append(entry) } else { hands.large.append(entry) }
+                        if entry.size < options.largeFileSize {
+                            hands.small.append(entry)
+                        } else {
+                            hands.large.append(entry)
+                        }
                     }
                     hasMore = batch.hasMore
                     showProblems(Array(intake.problems.values))
-                    if hasMore || !batch.entries.isEmpty { if room > batch.entries.count || batch.entries.isEmpty { continue } }
+                    if hasMore || !batch.entries.isEmpty {
+                        if room > batch.entries.count || batch.entries.isEmpty { continue }
+                    }
                 }
                 handOver(&hands, in: &group)
                 if !hasSaidStarted, !isOnce, intake.hasLookedThrough {
@@ -192,11 +203,20 @@ struct DropFolderWork {
                 return Handed(entry: entry, outcome: .refused("its name isn't UTF-8"))
             }
             let taken = TakenFile(
-                inbox: entry.inbox.path, inboxID: entry.inbox.id, entry: "\(entry.token)/\(entry.id)", isOurs: isOurs,
-                file: file)
+                inbox: entry.inbox.path,
+                inboxID: entry.inbox.id,
+                entry: "\(entry.token)/\(entry.id)",
+                isOurs: isOurs,
+                file: file
+            )
             let drop = DroppedFile(
-                name: name, taken: taken, metadata: metadata, originalPath: "\(entry.inbox.path)/\(name)",
-                onCollision: options.onCollision, schedule: options.mode.schedule(at: context.time.date()))
+                name: name,
+                taken: taken,
+                metadata: metadata,
+                originalPath: "\(entry.inbox.path)/\(name)",
+                onCollision: options.onCollision,
+                schedule: options.mode.schedule(at: context.time.date())
+            )
             return switch try await context.sink.take(drop) {
             case .saved(let file, let state): Handed(entry: entry, outcome: .saved(file, state, status))
             case .skipped: Handed(entry: entry, outcome: .skipped)
@@ -255,7 +275,8 @@ struct DropFolderWork {
         context.count { $0.taken += 1 }
         context.logger.debug(
             "A dropped file was saved",
-            metadata: ["inbox": "\(entry.inbox.path)", "name": "\(entry.path)", "stored": "\(file.name)"])
+            metadata: ["inbox": "\(entry.inbox.path)", "name": "\(entry.path)", "stored": "\(file.name)"]
+        )
         context.observe(.taken(name: entry.path.description, stored: file))
     }
 
@@ -285,7 +306,8 @@ struct DropFolderWork {
             for handed in copied {
                 let entry = handed.entry
                 do {
-                    if case .saved(let file, _, let status) = handed.outcome, try entry.wasWritten(since: status, file) {
+                    if case .saved(let file, _, let status) = handed.outcome, try entry.wasWritten(since: status, file)
+                    {
                         renewed.append(try entry.renewed(as: intake.newID()))
                     } else {
                         try entry.remove()
@@ -306,7 +328,9 @@ struct DropFolderWork {
         }
     }
 
-    /// Deals with files that the sink threw for. An error doesn't say that nothing was committed: the sink is asked.
+    /// Deals with files that the sink threw for.
+    ///
+    /// An error doesn't say that nothing was committed: the sink is asked.
     private func settle(_ failed: [(entry: TakenEntry, error: any Error)], _ hands: inout Hands) async throws -> Bool {
         guard !failed.isEmpty else { return false }
         let states: [String: TakenEntryState]
@@ -369,7 +393,8 @@ struct DropFolderWork {
         guard !entries.isEmpty else { return }
         context.logger.notice(
             "Taking over files that another process had taken",
-            metadata: ["inbox": "\(intake.inbox.path)", "count": "\(entries.count)"])
+            metadata: ["inbox": "\(intake.inbox.path)", "count": "\(entries.count)"]
+        )
         try await resolve(entries, &hands)
         context.observe(.recovered(count: entries.count))
     }

@@ -24,6 +24,7 @@ public struct AutomaticEventSource: FileEventSource {
     /// Begins to watch.
     ///
     /// - Parameter deliver: Is called with what happened.
+    /// - Returns: The open stream.
     /// - Throws: ``FileEventError``.
     public func open(_ deliver: @escaping @Sendable ([FileEvent]) -> Void) throws -> any FileEventStream {
         try source.open(deliver)

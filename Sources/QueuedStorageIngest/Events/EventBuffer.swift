@@ -1,6 +1,8 @@
 import Synchronization
 
-/// What happened and wasn't looked at yet. When it is full, what is in it is given up for one look at the whole folder.
+/// What happened and wasn't looked at yet.
+///
+/// When it is full, what is in it is given up for one look at the whole folder.
 final class EventBuffer: Sendable {
     static let capacity = 16_384
 

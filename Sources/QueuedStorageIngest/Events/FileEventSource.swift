@@ -13,6 +13,7 @@ public protocol FileEventSource: Sendable {
     /// Begins to watch; no directory yet. Blocks.
     ///
     /// - Parameter deliver: Is called, on any thread but never on two at a time, with what happened; it returns soon.
+    /// - Returns: The open stream.
     /// - Throws: ``FileEventError``.
     func open(_ deliver: @escaping @Sendable ([FileEvent]) -> Void) throws -> any FileEventStream
 }

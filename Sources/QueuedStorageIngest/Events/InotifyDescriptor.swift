@@ -33,7 +33,9 @@ struct WakeableDescriptor: Sendable {
 }
 
 extension FileEventError {
-    /// Translates an error of inotify's. Source: inotify_init(2), inotify_add_watch(2).
+    /// Translates an error of inotify's.
+    ///
+    /// Source: inotify_init(2), inotify_add_watch(2).
     init(errno: Int32, _ call: String) {
         let code: Code =
             switch errno {

@@ -19,6 +19,7 @@ public struct InotifyEventSource: FileEventSource {
     /// Begins to watch.
     ///
     /// - Parameter deliver: Is called, on a thread of the source's own, with what happened.
+    /// - Returns: The open stream.
     /// - Throws: ``FileEventError`` with ``FileEventError/Code/limitReached`` if the user has too many already.
     public func open(_ deliver: @escaping @Sendable ([FileEvent]) -> Void) throws -> any FileEventStream {
         let stream = try Stream(deliver)
@@ -78,7 +79,8 @@ public struct InotifyEventSource: FileEventSource {
                 let start = offset + MemoryLayout<inotify_event>.size
                 let name = bytes[start..<(start + Int(header.len))].prefix { $0 != 0 }
                 events.append(
-                    FileEvent(watch: header.wd, kind: FileEvent.Kind(rawValue: header.mask), name: Array(name)))
+                    FileEvent(watch: header.wd, kind: FileEvent.Kind(rawValue: header.mask), name: Array(name))
+                )
                 offset = start + Int(header.len)
             }
             return events

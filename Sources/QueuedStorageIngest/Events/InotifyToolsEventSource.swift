@@ -22,6 +22,7 @@ public struct InotifyToolsEventSource: FileEventSource {
     /// Begins to watch.
     ///
     /// - Parameter deliver: Is called, on the owner's thread, with what happened.
+    /// - Returns: The open stream.
     /// - Throws: ``FileEventError`` with ``FileEventError/Code/unavailable`` if the library can't be used in this
     ///   process, and with ``FileEventError/Code/limitReached`` if the user has too many watchers.
     public func open(_ deliver: @escaping @Sendable ([FileEvent]) -> Void) throws -> any FileEventStream {
@@ -73,7 +74,9 @@ private final class InotifyToolsOwner: Sendable {
         }
         if mustStart { Thread { self.run(wakeable) }.startNamed("qstore-inotify") } else { wakeable.wakeUp() }
         answered.wait()
-        guard let result = box.answer.withLock({ $0 }) else { preconditionFailure("a request is signalled when answered") }
+        guard let result = box.answer.withLock({ $0 }) else {
+            preconditionFailure("a request is signalled when answered")
+        }
         return try result.get()
     }
 
@@ -228,7 +231,8 @@ private final class InotifyToolsOwner: Sendable {
                         strcmp(target, "anon_inode:inotify") == 0
                     else { return nil }
                     return Int32(name)
-                })
+                }
+            )
         }
     }
 }

@@ -14,6 +14,7 @@ public struct PollingEventSource: FileEventSource {
     /// Begins to report nothing.
     ///
     /// - Parameter deliver: Is never called.
+    /// - Returns: A stream without events.
     public func open(_ deliver: @escaping @Sendable ([FileEvent]) -> Void) -> any FileEventStream { Stream() }
 
     private struct Stream: FileEventStream {

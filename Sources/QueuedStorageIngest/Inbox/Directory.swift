@@ -3,7 +3,9 @@ import FoundationEssentials
 import Glibc
 import QueuedStorageCore
 
-/// An open directory. Whatever is done in it is done in this very directory, whatever its path becomes.
+/// An open directory.
+///
+/// Whatever is done in it is done in this very directory, whatever its path becomes.
 ///
 /// Names are one component; symbolic links are never followed. All methods block.
 struct Directory: Sendable {
@@ -165,7 +167,9 @@ final class Entries {
             let type = Int32(entry.pointee.d_type)
             let offset = MemoryLayout<dirent>.offset(of: \.d_name) ?? 19
             let start = UnsafeRawPointer(entry) + offset
-            let name = Array(UnsafeRawBufferPointer(start: start, count: strlen(start.assumingMemoryBound(to: CChar.self))))
+            let name = Array(
+                UnsafeRawBufferPointer(start: start, count: strlen(start.assumingMemoryBound(to: CChar.self)))
+            )
             if name.elementsEqual(".".utf8) || name.elementsEqual("..".utf8) { continue }
             return Entry(name: name, type: type)
         }
@@ -190,7 +194,9 @@ extension OpenFile {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: min(limit + 1, 64 << 10))
         while true {
-            let count = buffer.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, off_t(bytes.count)) }
+            let count = buffer.withUnsafeMutableBytes {
+                pread(descriptor, $0.baseAddress, $0.count, off_t(bytes.count))
+            }
             if count < 0 {
                 if errno == EINTR { continue }
                 throw SystemError(errno, "pread")
@@ -203,7 +209,8 @@ extension OpenFile {
 }
 
 /// Hands bytes to a system call as a path.
-func withPath<Value>(_ bytes: some Collection<UInt8>, _ body: (UnsafePointer<CChar>) throws -> Value) rethrows -> Value {
+func withPath<Value>(_ bytes: some Collection<UInt8>, _ body: (UnsafePointer<CChar>) throws -> Value) rethrows -> Value
+{
     try withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { buffer in
         var index = 0
         for byte in bytes {
@@ -211,7 +218,9 @@ func withPath<Value>(_ bytes: some Collection<UInt8>, _ body: (UnsafePointer<CCh
             index += 1
         }
         buffer[index] = 0
-        guard let start = buffer.baseAddress else { preconditionFailure("a buffer of at least one byte has an address") }
+        guard let start = buffer.baseAddress else {
+            preconditionFailure("a buffer of at least one byte has an address")
+        }
         return try body(UnsafePointer(start))
     }
 }

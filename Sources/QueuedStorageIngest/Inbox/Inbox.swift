@@ -37,6 +37,7 @@ struct Inbox: Sendable {
     /// - Parameters:
     ///   - path: The folder's path.
     ///   - takesLock: Whether to keep other watchers out.
+    /// - Throws: ``DropFolderError``.
     init(opening path: String, takesLock: Bool = true) throws {
         let path = try Self.realPath(path)
         do {
@@ -76,7 +77,10 @@ struct Inbox: Sendable {
     static func realPath(_ path: String) throws -> String {
         guard let resolved = realpath(path, nil) else {
             throw DropFolderError(
-                .unavailable, path, "the drop folder \"\(path)\" isn't there", cause: SystemError(errno, "realpath")
+                .unavailable,
+                path,
+                "the drop folder \"\(path)\" isn't there",
+                cause: SystemError(errno, "realpath")
             )
         }
         defer { free(resolved) }
@@ -88,7 +92,9 @@ struct Inbox: Sendable {
         let error = clinux_ofd_lock(file.descriptor)
         if error == EAGAIN || error == EACCES {
             throw DropFolderError(
-                .alreadyWatched, path, "the drop folder \"\(path)\" is being watched by another process"
+                .alreadyWatched,
+                path,
+                "the drop folder \"\(path)\" is being watched by another process"
             )
         }
         guard error == 0 else { throw SystemError(error, "fcntl") }
@@ -107,7 +113,8 @@ struct Inbox: Sendable {
             try part.create(draft, Array((randomDigits(16) + "\n").utf8))
             defer { try? part.remove(draft.utf8) }
             do { try part.move(draft.utf8, to: part, as: "id".utf8) } catch let error as SystemError
-            where error.errno == EEXIST { continue }
+                where error.errno == EEXIST
+            { continue }
             try part.sync()
         }
     }

@@ -86,11 +86,10 @@ public struct QuarantinedFile: Codable, Hashable, Sendable {
     /// The number of bytes.
     public var size: Int64
 
-
     var path: DropPath { nameBytes.map { DropPath(bytes: Array($0)) } ?? DropPath(name) }
 }
 
-/// The opened `.qstore/quarantine`. All methods block.
+/// The opened `.qstore/quarantine`; all methods block.
 struct QuarantineDirectory: Sendable {
     private let directory: Directory
     private let root: Directory
@@ -100,14 +99,21 @@ struct QuarantineDirectory: Sendable {
         self.root = root
     }
 
-    /// Moves a taken file here. The reason is written and synced first, so that no file ever lies here without one.
+    /// Moves a taken file here.
+    ///
+    /// The reason is written and synced first, so that no file ever lies here without one.
     ///
     /// - Returns: What the reason says.
     func add(_ taken: TakenEntry, reason: String, at date: Date) throws -> QuarantinedFile {
         let size = try taken.directory.status(taken.name)?.size ?? 0
         var file = QuarantinedFile(
-            entry: "", name: taken.path.description,
-            nameBytes: taken.path.string == nil ? Data(taken.path.bytes) : nil, reason: reason, at: date, size: size)
+            entry: "",
+            name: taken.path.description,
+            nameBytes: taken.path.string == nil ? Data(taken.path.bytes) : nil,
+            reason: reason,
+            at: date,
+            size: size
+        )
         file.entry = try reserve(wanted(taken.path), file)
         try directory.sync()
         if let sidecar = try taken.sidecarName() {
@@ -191,7 +197,8 @@ struct QuarantineDirectory: Sendable {
             guard try directory.status(entry.utf8) == nil, try directory.status(Self.sidecar(of: entry).utf8) == nil
             else { continue }
             do { try directory.create(Self.reason(of: entry), Array(try encoder.encode(named))) } catch let error
-                as SystemError where error.errno == EEXIST { continue }
+                as SystemError where error.errno == EEXIST
+            { continue }
             return entry
         }
     }

@@ -37,22 +37,42 @@ struct TakenEntry: Sendable {
     ///
     /// - Parameters:
     ///   - found: The file, open, as it was found to be done.
+    ///   - parent: The directory that it lies in.
+    ///   - inbox: The drop folder.
     ///   - id: A name that no other entry of the token ever had.
+    ///   - companionKinds: What may go with a file, by the drop folder's options.
     /// - Returns: Nil if another process was faster, or if another file has the name by now; then that one stays.
-    static func take(_ found: FoundFile, from parent: Directory, into inbox: Inbox, id: String, companionKinds: [Companion])
+    /// - Throws: ``SystemError``; nothing was moved then.
+    static func take(
+        _ found: FoundFile,
+        from parent: Directory,
+        into inbox: Inbox,
+        id: String,
+        companionKinds: [Companion]
+    )
         throws -> Self?
     {
         let hasSideFiles =
             found.hasCompanions || found.status.links > 1 || !found.file.setPathAttribute(found.path.bytes)
         let entry = Self(
-            inbox: inbox, directory: inbox.own, token: inbox.token.name, id: id, path: found.path,
-            size: found.status.size, isLeased: found.isLeased, companionKinds: companionKinds,
-            hasSideFiles: hasSideFiles)
+            inbox: inbox,
+            directory: inbox.own,
+            token: inbox.token.name,
+            id: id,
+            path: found.path,
+            size: found.status.size,
+            isLeased: found.isLeased,
+            companionKinds: companionKinds,
+            hasSideFiles: hasSideFiles
+        )
         if hasSideFiles { try entry.directory.create(entry.nameFile, found.path.bytes) }
         do {
             for companion in found.companions {
                 try? parent.move(
-                    companion.path(of: found.path).name, to: entry.directory, as: entry.draft(companion).utf8)
+                    companion.path(of: found.path).name,
+                    to: entry.directory,
+                    as: entry.draft(companion).utf8
+                )
             }
             try parent.move(found.path.name, to: entry.directory, as: entry.name)
             guard let there = try entry.directory.status(entry.name), there.isSameFile(as: found.status) else {
@@ -102,7 +122,7 @@ struct TakenEntry: Sendable {
         }
     }
 
-    /// Removes the file, if it is still this process's, and all that goes with it. The directory isn't synced.
+    /// Removes the file, if it is still this process's, and all that goes with it; the directory isn't synced.
     func remove() throws {
         try directory.remove(name)
         try removeCompanions()
@@ -121,8 +141,16 @@ struct TakenEntry: Sendable {
     /// Makes the bytes an entry of their own again: they are not those that were saved.
     func renewed(as newID: String) throws -> Self {
         let entry = Self(
-            inbox: inbox, directory: directory, token: token, id: newID, path: path, size: size, isLeased: false,
-            companionKinds: companionKinds, hasSideFiles: true)
+            inbox: inbox,
+            directory: directory,
+            token: token,
+            id: newID,
+            path: path,
+            size: size,
+            isLeased: false,
+            companionKinds: companionKinds,
+            hasSideFiles: true
+        )
         try directory.create(entry.nameFile, path.bytes)
         try directory.move(name, to: directory, as: newID.utf8)
         try directory.sync()
@@ -135,26 +163,46 @@ struct TakenEntry: Sendable {
     /// What a dead process left in `taken/TOKEN`: its files, and companions that never got their files.
     ///
     /// - Returns: The files. Companions without a file are put back where they were dropped.
-    static func left(in directory: Directory, token: String, inbox: Inbox, companionKinds: [Companion]) throws -> [Self] {
+    static func left(in directory: Directory, token: String, inbox: Inbox, companionKinds: [Companion]) throws -> [Self]
+    {
         let names = try directory.textNames()
         let files = Set(names.filter { !$0.contains(".") })
         let entries = try files.sorted().map { id in
             let path = try Self.path(of: id, in: directory)
             let size = try directory.status(id.utf8)?.size ?? 0
             return Self(
-                inbox: inbox, directory: directory, token: token, id: id, path: path ?? DropPath("lost-name-\(id)"),
-                size: size, isLeased: false, companionKinds: companionKinds, hasSideFiles: true)
+                inbox: inbox,
+                directory: directory,
+                token: token,
+                id: id,
+                path: path ?? DropPath("lost-name-\(id)"),
+                size: size,
+                isLeased: false,
+                companionKinds: companionKinds,
+                hasSideFiles: true
+            )
         }
         for entry in entries { for companion in companionKinds { try entry.claim(companion) } }
         for id in Set(names.compactMap { $0.split(separator: ".").first.map(String.init) }).subtracting(files) {
             let path = try Self.path(of: id, in: directory)
             let entry = Self(
-                inbox: inbox, directory: directory, token: token, id: id, path: path ?? .root, size: 0,
-                isLeased: false, companionKinds: companionKinds, hasSideFiles: true)
+                inbox: inbox,
+                directory: directory,
+                token: token,
+                id: id,
+                path: path ?? .root,
+                size: 0,
+                isLeased: false,
+                companionKinds: companionKinds,
+                hasSideFiles: true
+            )
             if path != nil, let parent = try? inbox.root.directory(entry.path.parent) {
                 for companion in companionKinds where try directory.status(entry.draft(companion).utf8) != nil {
                     try? directory.move(
-                        entry.draft(companion).utf8, to: parent, as: companion.path(of: entry.path).name)
+                        entry.draft(companion).utf8,
+                        to: parent,
+                        as: companion.path(of: entry.path).name
+                    )
                 }
             }
             try entry.removeCompanions()

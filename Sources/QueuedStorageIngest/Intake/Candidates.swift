@@ -1,6 +1,8 @@
 import QueuedStorageCore
 
-/// The files that were looked at and weren't ready, each with the time to look again. Their number is bounded: what
+/// The files that were looked at and weren't ready, each with the time to look again.
+///
+/// Their number is bounded: what
 /// doesn't fit is found by looking through the folder once there is room again.
 struct Candidates {
     static let capacity = 20_000

@@ -5,7 +5,9 @@ import Glibc
 import Logging
 import QueuedStorageCore
 
-/// What is done with a drop folder's directories: watching, looking, moving files out. All methods block.
+/// What is done with a drop folder's directories: watching, looking, moving files out.
+///
+/// All methods block.
 final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one call at a time */ {
     /// How long after it appeared a file is looked at, if no other event comes first.
     static let newFileDelay = Duration.milliseconds(100)
@@ -86,7 +88,8 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
         nextScan = context.time.now() + options.pollInterval
         context.logger.notice(
             "Polling the drop folder, because events don't arrive",
-            metadata: ["inbox": "\(inbox.path)", "reason": "\(reason)"])
+            metadata: ["inbox": "\(inbox.path)", "reason": "\(reason)"]
+        )
         context.observe(.polling(reason: reason))
     }
 
@@ -157,7 +160,8 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
 
     /// When there will be something to do, unless an event comes first.
     var deadline: Duration? {
-        isOnce ? candidates.all.values.lazy.filter { $0.reason == .unsettled }.map(\.lookAt).min()
+        isOnce
+            ? candidates.all.values.lazy.filter { $0.reason == .unsettled }.map(\.lookAt).min()
             : min(candidates.earliest ?? nextScan, nextScan)
     }
 
@@ -175,6 +179,8 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
     /// Moves files that are ready out of the folder, durably.
     ///
     /// - Parameter limit: The most to move.
+    /// - Returns: The files, as they lie in `taken`.
+    /// - Throws: ``InboxGone``.
     func gather(_ limit: Int) throws -> Batch {
         let now = context.time.now()
         if fresh.isEmpty { try apply(events.drain()) }
@@ -206,7 +212,8 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
         batch.sync(inbox, report: { self.report(.root, $0) })
         return Batch(
             entries: batch.entries.filter(isText),
-            hasMore: !due.isEmpty || !fresh.isEmpty || !scanner.isIdle || (wantsScan && !isFullScan))
+            hasMore: !due.isEmpty || !fresh.isEmpty || !scanner.isIdle || (wantsScan && !isFullScan)
+        )
     }
 
     private func beginScan(_ now: Duration) {
@@ -284,7 +291,10 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
             waitingForCompanions += 1
             context.observe(.waiting(name: path.description, reason: reason))
         case .open:
-            let delay = min((before?.reason == .open ? before?.delay ?? .zero : .milliseconds(50)) * 2, Self.longestOpenDelay)
+            let delay = min(
+                (before?.reason == .open ? before?.delay ?? .zero : .milliseconds(50)) * 2,
+                Self.longestOpenDelay
+            )
             candidates.set(path, .init(reason: .open, lookAt: now + delay, since: now, delay: delay))
             context.observe(.waiting(name: path.description, reason: .open))
         case .mustSettle(let found, let time):
@@ -296,7 +306,9 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
                 candidates.set(path, .init(reason: .open, lookAt: now, since: now))
             } else {
                 candidates.set(
-                    path, .init(reason: .unsettled, lookAt: now + time, seen: found.status, since: now))
+                    path,
+                    .init(reason: .unsettled, lookAt: now + time, seen: found.status, since: now)
+                )
             }
             context.observe(.waiting(name: path.description, reason: .unsettled))
         case .ready(let found):
@@ -309,7 +321,11 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
     // MARK: Taking
 
     private func take(
-        _ found: FoundFile, from directory: Directory, _ now: Duration, hasRoom: Bool, _ batch: inout Gathering
+        _ found: FoundFile,
+        from directory: Directory,
+        _ now: Duration,
+        hasRoom: Bool,
+        _ batch: inout Gathering
     ) {
         if isHeld(found, now) { return }
         guard hasRoom else { return hold(found.path, found.status, now + min(options.retryInterval, .seconds(30))) }
@@ -317,7 +333,12 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
         let id = String(lastID, radix: 36)
         do {
             let entry = try TakenEntry.take(
-                found, from: directory, into: inbox, id: id, companionKinds: companionKinds)
+                found,
+                from: directory,
+                into: inbox,
+                id: id,
+                companionKinds: companionKinds
+            )
             candidates.remove(found.path)
             if problems[found.path] != nil { problems[found.path] = nil }
             guard let entry else { return }
@@ -356,7 +377,8 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
         if problems[path]?.reason != reason {
             context.logger.warning(
                 "Something in the drop folder can't be taken; it will be tried again",
-                metadata: ["inbox": "\(inbox.path)", "name": "\(path)", "reason": "\(reason)"])
+                metadata: ["inbox": "\(inbox.path)", "name": "\(path)", "reason": "\(reason)"]
+            )
         }
         if problems.count < Self.mostProblems || problems[path] != nil { problems[path] = problem }
         context.observe(.problem(problem))
@@ -367,9 +389,14 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
         for path in [inbox.path] + context.sink.occupiedPaths {
             var status = statvfs()
             guard statvfs(path, &status) == 0 else { continue }
-            let free = Int64(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).0)
+            let free = Int64(
+                clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).0
+            )
             if free < options.minimumFreeBytes {
-                report(.root, "less than \(options.minimumFreeBytes) bytes are free on the disk of \"\(path)\"; files wait")
+                report(
+                    .root,
+                    "less than \(options.minimumFreeBytes) bytes are free on the disk of \"\(path)\"; files wait"
+                )
                 return false
             }
         }
@@ -405,7 +432,8 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
             context.metrics.quarantined.increment()
             context.logger.notice(
                 "A dropped file was put into quarantine",
-                metadata: ["inbox": "\(inbox.path)", "name": "\(file.name)", "reason": "\(reason)"])
+                metadata: ["inbox": "\(inbox.path)", "name": "\(file.name)", "reason": "\(reason)"]
+            )
             context.observe(.quarantined(name: file.name, reason: reason))
             context.count { $0.quarantined += 1 }
             return true
@@ -449,7 +477,11 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
                 let directory = try inbox.taken.directory(name)
                 adopted[name] = (token, directory)
                 entries += try TakenEntry.left(
-                    in: directory, token: name, inbox: inbox, companionKinds: companionKinds)
+                    in: directory,
+                    token: name,
+                    inbox: inbox,
+                    companionKinds: companionKinds
+                )
             }
         } catch {
             report(.root, "what another process left can't be taken over (\(error))")

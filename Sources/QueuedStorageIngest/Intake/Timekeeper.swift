@@ -27,7 +27,8 @@ package struct Timekeeper: Sendable {
         return Self(
             now: { start.duration(to: clock.now) },
             sleep: { try await clock.sleep(until: start.advanced(by: $0)) },
-            date: { Date() })
+            date: { Date() }
+        )
     }()
 }
 

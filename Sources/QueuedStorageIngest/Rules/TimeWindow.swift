@@ -24,7 +24,9 @@ public struct TimeWindow: Hashable, Sendable {
     /// - Parameter text: The window, as in a configuration file.
     /// - Throws: ``DropFolderError`` with ``DropFolderError/Code/invalidOption`` if it isn't one, or is empty.
     public init(parsing text: String) throws {
-        let minutes = text.split(separator: "-", omittingEmptySubsequences: false).map { Self.minute(String($0).trimmed) }
+        let minutes = text.split(separator: "-", omittingEmptySubsequences: false).map {
+            Self.minute(String($0).trimmed)
+        }
         guard minutes.count == 2, let start = minutes[0], let end = minutes[1] else {
             throw DropFolderError.invalidOption("window", text, "it is two times of the day, such as 22:00-06:00")
         }
@@ -49,6 +51,7 @@ public struct TimeWindow: Hashable, Sendable {
     /// Source: mktime(3): a local time that a change of clocks leaves out becomes one that exists.
     ///
     /// - Parameter instant: Usually now.
+    /// - Returns: `instant` itself if it is inside.
     public func next(from instant: Date) -> Date {
         var seconds = time_t(instant.timeIntervalSince1970.rounded(.down))
         var local = tm()

@@ -1,0 +1,205 @@
+import CLinux
+import Foundation
+import Glibc
+import QueuedStorageCore
+import QueuedStorageIngest
+import ServiceLifecycle
+import TestSupport
+import Testing
+
+/// Rules 10 and 11: whatever dies, and whoever else is there, a file is taken once.
+@Suite(.timeLimit(.minutes(1))) struct ExactlyOnceTests {
+    /// Where a process is killed.
+    enum Death: String, CaseIterable, Codable, Sendable {
+        case beforeTheSave, afterTheSave, beforeForgetting
+    }
+
+    @Test(arguments: Death.allCases)
+    func `takes each file once although the process was killed`(_ death: Death) async throws {
+        try await withTemporaryDirectory { directory in
+            let inbox = "\(directory)/inbox"
+            mkdir(inbox, 0o755)
+            mkdir("\(inbox)/sub", 0o755)
+            for number in 0..<20 { write("\(number)", to: "\(inbox)/sub/\(number)") }
+
+            await #expect(processExitsWith: .signal(SIGKILL)) { [directory, death] in
+                let sink = DirectorySink(
+                    "\(directory)/sink",
+                    before: { if death == .beforeTheSave, $0.name == "sub/7" { kill(getpid(), SIGKILL) } },
+                    after: { if death == .afterTheSave, $0.name == "sub/7" { kill(getpid(), SIGKILL) } })
+                let log = EventLog()
+                let folder = DropFolder(
+                    "\(directory)/inbox", into: sink, logger: silent, time: .system,
+                    observe: {
+                        log.append($0)
+                        if death == .beforeForgetting, $0.taken == "sub/7" { kill(getpid(), SIGKILL) }
+                    })
+                _ = try await folder.takeOnce()
+            }
+            let sink = DirectorySink("\(directory)/sink")
+            _ = try await takeOnce(inbox, into: sink)
+
+            #expect(sink.savedNames.sorted() == (0..<20).map { "sub/\($0)" }.sorted())
+            #expect(sink.remembered == [])
+            #expect(left(inbox, "taken") == [])
+            #expect(left(inbox, "owners") == [])
+        }
+    }
+
+    @Test func `leaves an entry alone that serves as a committed file's bytes`() async throws {
+        try await withTemporaryDirectory { directory in
+            let inbox = "\(directory)/inbox"
+            mkdir(inbox, 0o755)
+            write("x", to: "\(inbox)/a")
+            _ = try await takeOnce(inbox, into: DirectorySink("\(directory)/sink", leaves: true))
+            let sink = DirectorySink("\(directory)/sink", leaves: true)
+
+            let summary = try await takeOnce(inbox, into: sink)
+
+            #expect(summary.taken == 0)
+            #expect(left(inbox, "taken").count == 1)
+        }
+    }
+
+    @Test func `takes on what a dead process had moved where attributes don't do`() async throws {
+        try await withTemporaryDirectory { directory in
+            let inbox = "\(directory)/inbox"
+            mkdir(inbox, 0o755)
+            _ = try await takeOnce(inbox, into: DirectorySink("\(directory)/sink"))
+            mkdir("\(inbox)/.qstore/taken/dead", 0o700)
+            write("x", to: "\(inbox)/.qstore/taken/dead/1")
+            write("some/where", to: "\(inbox)/.qstore/taken/dead/1.name")
+            let sink = DirectorySink("\(directory)/sink")
+
+            _ = try await takeOnce(inbox, into: sink)
+
+            #expect(sink.savedNames == ["some/where"])
+            #expect(left(inbox, "taken") == [])
+        }
+    }
+
+    @Test(arguments: ["../../escape", "/absolute", "a//b", ".qstore/x", ""])
+    func `doesn't believe a noted path that leads elsewhere`(_ path: String) async throws {
+        try await withTemporaryDirectory { directory in
+            let inbox = "\(directory)/inbox"
+            mkdir(inbox, 0o755)
+            _ = try await takeOnce(inbox, into: DirectorySink("\(directory)/sink"))
+            mkdir("\(inbox)/.qstore/taken/dead", 0o700)
+            write("x", to: "\(inbox)/.qstore/taken/dead/1")
+            write(path, to: "\(inbox)/.qstore/taken/dead/1.name")
+            let sink = DirectorySink("\(directory)/sink")
+
+            _ = try await takeOnce(inbox, into: sink)
+
+            #expect(sink.savedNames == ["lost-name-1"])
+        }
+    }
+
+    @Test func `puts a sidecar back whose file never followed`() async throws {
+        try await withTemporaryDirectory { directory in
+            let inbox = "\(directory)/inbox"
+            mkdir(inbox, 0o755)
+            _ = try await takeOnce(inbox, into: DirectorySink("\(directory)/sink"))
+            mkdir("\(inbox)/.qstore/taken/dead", 0o700)
+            write("{}", to: "\(inbox)/.qstore/taken/dead/1.meta")
+            write("a.txt", to: "\(inbox)/.qstore/taken/dead/1.name")
+
+            _ = try await takeOnce(
+                inbox, into: DirectorySink("\(directory)/sink"), options: DropFolderOptions(sidecar: .optional))
+
+            #expect(isThere("\(inbox)/a.txt.meta.json"))
+            #expect(left(inbox, "taken") == [])
+        }
+    }
+
+    @Test func `takes each file once although two watch without the lock`() async throws {
+        try await withTemporaryDirectory { directory in
+            let inbox = "\(directory)/inbox"
+            mkdir(inbox, 0o755)
+            for number in 0..<300 { write("x", to: "\(inbox)/\(number)") }
+            let sinks = (0..<2).map { _ in DirectorySink("\(directory)/sink") }
+
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for sink in sinks {
+                    group.addTask { _ = try await takeOnce(inbox, into: sink, takesLock: false) }
+                }
+                try await group.waitForAll()
+            }
+
+            #expect(sinks[0].savedNames.sorted() == (0..<300).map(String.init).sorted())
+            #expect(sinks.map(\.taken.count).reduce(0, +) == 300)
+        }
+    }
+
+    @Test(arguments: KernelSource.allCases)
+    func `takes over from a process that died while this one ran`(_ kernel: KernelSource) async throws {
+        let options = DropFolderOptions(rescanInterval: .milliseconds(50))
+        try await withDropFolder(kernel.source, options: options) { it in
+            mkdir(it.path(".qstore/taken/dead"), 0o700)
+            write("late", to: it.path(".qstore/taken/dead/1.name"))
+            write("x", to: it.path(".qstore/taken/dead/1"))
+
+            await it.log.waitForTaken(count: 1)
+        }
+    }
+
+    // MARK: 11. The second watcher
+
+    @Test(arguments: KernelSource.allCases)
+    func `keeps a second watcher out`(_ kernel: KernelSource) async throws {
+        try await withDropFolder(kernel.source) { it in
+            let second = DropFolder(it.inbox, into: it.sink, eventSource: kernel.source, logger: silent)
+
+            let error = await #expect(throws: DropFolderError.self) { try await second.run() }
+
+            #expect(error?.code == .alreadyWatched)
+        }
+    }
+
+    // MARK: Stopping
+
+    @Test(arguments: KernelSource.allCases)
+    func `stops soon at a graceful shutdown`(_ kernel: KernelSource) async throws {
+        try await withTemporaryDirectory { directory in
+            mkdir("\(directory)/inbox", 0o755)
+            let log = EventLog()
+            let sink = DirectorySink("\(directory)/sink")
+            let folder = DropFolder(
+                "\(directory)/inbox", into: sink, eventSource: kernel.source, logger: silent, time: .system,
+                observe: log.append)
+            let group = ServiceGroup(services: [folder], logger: silent)
+            let clock = ContinuousClock()
+
+            let took = try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try await group.run() }
+                await log.wait { $0.isStarted }
+                let start = clock.now
+                await group.triggerGracefulShutdown()
+                try await tasks.waitForAll()
+                return clock.now - start
+            }
+
+            #expect(took < .milliseconds(200))
+            #expect(left("\(directory)/inbox", "taken") == [])
+        }
+    }
+
+    @Test func `serves several folders of one process`() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<5 {
+                group.addTask {
+                    try await withDropFolder(.automatic) { it in
+                        write("\(number)", to: it.path("\(number)"))
+                        await it.log.waitForTaken("\(number)")
+                        #expect(it.sink.savedNames == ["\(number)"])
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+}
+
+func left(_ inbox: String, _ name: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: "\(inbox)/.qstore/\(name)")) ?? []
+}
