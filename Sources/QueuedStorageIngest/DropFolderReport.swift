@@ -16,6 +16,9 @@ public struct DropFolderSummary: Hashable, Sendable {
     /// How many files or directories couldn't be read, moved or saved.
     public var failed = 0
 
+    /// Makes the summary of a pass that found nothing.
+    public init() {}
+
     /// Whether nothing that was meant for the folder is left in it.
     public var isComplete: Bool { stillOpen == 0 && waiting == 0 && failed == 0 }
 }

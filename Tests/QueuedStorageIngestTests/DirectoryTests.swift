@@ -26,7 +26,9 @@ import Testing
     func `takes the files of a full directory that is moved in`(_ kernel: KernelSource) async throws {
         try await withDropFolder(kernel.source) { it in
             try FileManager.default.createDirectory(
-                atPath: "\(it.directory)/full/deep", withIntermediateDirectories: true)
+                atPath: "\(it.directory)/full/deep",
+                withIntermediateDirectories: true
+            )
             for number in 0..<100 { write("x", to: "\(it.directory)/full/deep/\(number)") }
 
             #expect(rename("\(it.directory)/full", it.path("moved")) == 0)

@@ -22,18 +22,24 @@ import Testing
             mkdir("\(inbox)/sub", 0o755)
             for number in 0..<20 { write("\(number)", to: "\(inbox)/sub/\(number)") }
 
-            await #expect(processExitsWith: .signal(SIGKILL)) { [directory, death] in
+            await #expect(processExitsWith: .signal(SIGKILL)) {
+                [directory = directory as String, death = death as Death] in
                 let sink = DirectorySink(
                     "\(directory)/sink",
                     before: { if death == .beforeTheSave, $0.name == "sub/7" { kill(getpid(), SIGKILL) } },
-                    after: { if death == .afterTheSave, $0.name == "sub/7" { kill(getpid(), SIGKILL) } })
+                    after: { if death == .afterTheSave, $0.name == "sub/7" { kill(getpid(), SIGKILL) } }
+                )
                 let log = EventLog()
                 let folder = DropFolder(
-                    "\(directory)/inbox", into: sink, logger: silent, time: .system,
+                    "\(directory)/inbox",
+                    into: sink,
+                    logger: silent,
+                    time: .system,
                     observe: {
                         log.append($0)
                         if death == .beforeForgetting, $0.taken == "sub/7" { kill(getpid(), SIGKILL) }
-                    })
+                    }
+                )
                 _ = try await folder.takeOnce()
             }
             let sink = DirectorySink("\(directory)/sink")
@@ -105,7 +111,10 @@ import Testing
             write("a.txt", to: "\(inbox)/.qstore/taken/dead/1.name")
 
             _ = try await takeOnce(
-                inbox, into: DirectorySink("\(directory)/sink"), options: DropFolderOptions(sidecar: .optional))
+                inbox,
+                into: DirectorySink("\(directory)/sink"),
+                options: DropFolderOptions(sidecar: .optional)
+            )
 
             #expect(isThere("\(inbox)/a.txt.meta.json"))
             #expect(left(inbox, "taken") == [])
@@ -165,8 +174,13 @@ import Testing
             let log = EventLog()
             let sink = DirectorySink("\(directory)/sink")
             let folder = DropFolder(
-                "\(directory)/inbox", into: sink, eventSource: kernel.source, logger: silent, time: .system,
-                observe: log.append)
+                "\(directory)/inbox",
+                into: sink,
+                eventSource: kernel.source,
+                logger: silent,
+                time: .system,
+                observe: log.append
+            )
             let group = ServiceGroup(services: [folder], logger: silent)
             let clock = ContinuousClock()
 

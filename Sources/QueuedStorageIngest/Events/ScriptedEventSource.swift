@@ -28,7 +28,7 @@ package final class ScriptedEventSource: FileEventSource {
     }
 
     /// Reports something.
-    package func send(_ kind: FileEvent.Kind, _ name: String = "", in directory: String) {
+    package func send(_ kind: FileEvent.Kind, _ name: String = "", in directory: String = "") {
         let (deliver, watch) = state.withLock { ($0.deliver, $0.watches[Array(directory.utf8)] ?? -1) }
         deliver?([FileEvent(watch: watch, kind: kind, name: Array(name.utf8))])
     }

@@ -18,8 +18,10 @@ final class ManualTime: Sendable {
 
     var timekeeper: Timekeeper {
         Timekeeper(
-            now: { self.state.withLock { $0.now } }, sleep: { try await self.sleep(until: $0) },
-            date: { self.state.withLock { $0.date.addingTimeInterval(Double($0.now.components.seconds)) } })
+            now: { self.state.withLock { $0.now } },
+            sleep: { try await self.sleep(until: $0) },
+            date: { self.state.withLock { $0.date.addingTimeInterval(Double($0.now.components.seconds)) } }
+        )
     }
 
     func advance(by duration: Duration) {
@@ -52,7 +54,7 @@ final class ManualTime: Sendable {
         }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let (isOver, watchers) = state.withLock { state in
+                let (isOver, watchers): (Bool, [CheckedContinuation<Void, Never>]) = state.withLock { state in
                     if state.now >= instant || Task.isCancelled { return (true, []) }
                     state.sleepers.append((id, instant, continuation))
                     let watchers = state.watchers.filter { $0.least == instant }.map(\.continuation)
