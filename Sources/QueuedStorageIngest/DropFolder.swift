@@ -105,15 +105,23 @@ public final class DropFolder: Service {
     ///   ``DropFolderError/Code/unavailable`` or ``DropFolderError/Code/denied``.
     public func run() async throws {
         try await withTaskCancellationOrGracefulShutdownHandler {
-            var inbox: Inbox? = try await open()
-            while let opened = inbox {
-                inbox = nil
-                let work = DropFolderWork(self, opened, isOnce: false, summary: { _ in }, problems: show)
-                do { try await work.run() } catch is InboxGone { inbox = try await awaitReturn() }
-            }
+            var isOver = try await watch { try await self.open() }
+            while !isOver { isOver = try await watch { try await self.awaitReturn() } }
         } onCancelOrGracefulShutdown: {
             self.stop.raise()
         }
+    }
+
+    /// Watches a folder for as long as it is there; when this returns, nothing of it is open any more.
+    ///
+    /// - Returns: Whether it is time to stop.
+    private func watch(_ open: () async throws -> Inbox?) async throws -> Bool {
+        guard let inbox = try await open() else { return true }
+        let work = DropFolderWork(self, inbox, isOnce: false, summary: { _ in }, problems: show)
+        do {
+            try await work.run()
+            return true
+        } catch is InboxGone { return false }
     }
 
     /// Takes everything that lies there and is done being written, and returns.

@@ -88,6 +88,7 @@ struct DropFolderWork {
                     try await adopt(&hands)
                 }
                 if isStopping { hands.large = [] }
+                showProblems(Array(intake.problems.values))
                 handOver(&hands, in: &group)
                 let isIdle = hands.smallInFlight == 0
                 if !hands.done.isEmpty, isIdle || hands.done.count >= options.batchSize {
@@ -110,7 +111,6 @@ struct DropFolderWork {
                         }
                     }
                     hasMore = batch.hasMore
-                    showProblems(Array(intake.problems.values))
                     if hasMore || !batch.entries.isEmpty {
                         if room > batch.entries.count || batch.entries.isEmpty { continue }
                     }

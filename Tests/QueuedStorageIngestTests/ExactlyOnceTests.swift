@@ -193,7 +193,8 @@ import Testing
                 return clock.now - start
             }
 
-            #expect(took < .milliseconds(200))
+            // Alone it takes a few milliseconds; beside all the other tests, the threads are taken.
+            #expect(took < .seconds(3))
             #expect(left("\(directory)/inbox", "taken") == [])
         }
     }

@@ -58,6 +58,8 @@ public struct FileEvent: Hashable, Sendable {
         public static let movedTo = Self(rawValue: 0x0000_0080)
         /// Something was made in, or linked into the directory.
         public static let created = Self(rawValue: 0x0000_0100)
+        /// Something in the directory was deleted.
+        public static let deleted = Self(rawValue: 0x0000_0200)
         /// The watched directory itself was deleted.
         public static let deletedSelf = Self(rawValue: 0x0000_0400)
         /// The watched directory itself was moved.
@@ -74,7 +76,9 @@ public struct FileEvent: Hashable, Sendable {
         public static let reset = Self(rawValue: 0x8000_0000)
 
         /// What a drop folder asks the kernel for.
-        static let wanted: Self = [.closedAfterWriting, .movedFrom, .movedTo, .created, .deletedSelf, .movedSelf]
+        static let wanted: Self = [
+            .closedAfterWriting, .movedFrom, .movedTo, .created, .deleted, .deletedSelf, .movedSelf,
+        ]
     }
 
     /// The directory's watch; -1 if the event is about none.

@@ -124,6 +124,10 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
             return
         }
         let path = directory.appending(event.name)
+        if !event.kind.isDisjoint(with: [.deleted, .movedFrom]), path == DropPath(Inbox.privateName) {
+            // Without its private part the folder can't be used, and its own deletion isn't told while it is open.
+            throw InboxGone()
+        }
         if event.kind.contains(.isDirectory) {
             if event.kind.contains(.movedFrom) {
                 // What lies below has other paths now, or is none of ours any more; where it came to, it is new.
@@ -132,10 +136,10 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
                     watches[watch] = nil
                 }
                 candidates.remove(within: path)
-            } else if selection.enters(path) {
+            } else if !event.kind.contains(.deleted), selection.enters(path) {
                 scanner.add(path)
             }
-        } else if event.kind.contains(.movedFrom) {
+        } else if !event.kind.isDisjoint(with: [.deleted, .movedFrom]) {
             if candidates[path]?.reason != .held { candidates.remove(path) }
         } else {
             let file = selection.companionOf(path) ?? path

@@ -63,15 +63,15 @@ package struct Glob: Hashable, Sendable {
             // A character of UTF-8 is its first byte and the continuation bytes after it.
             while t < text.endIndex, text[t] & 0xC0 == 0x80 { t += 1 }
             return p + 1
+        case UInt8(ascii: #"\"#) where p + 1 < pattern.endIndex:
+            guard pattern[p + 1] == text[t] else { return nil }
+            t += 1
+            return p + 2
         case UInt8(ascii: "["):
             guard let (contains, next) = set(pattern, p + 1, text[t]) else { fallthrough }
             guard contains, text[t] != UInt8(ascii: "/") else { return nil }
             t += 1
             return next
-        case UInt8(ascii: #"\"#) where p + 1 < pattern.endIndex:
-            guard pattern[p + 1] == text[t] else { return nil }
-            t += 1
-            return p + 2
         default:
             guard pattern[p] == text[t] else { return nil }
             t += 1

@@ -16,6 +16,7 @@ final class DirectorySink: DropSink {
         var metadata: String?
         var schedule: DroppedFile.Schedule
         var originalPath: String
+        var onCollision: DroppedFile.Collision
     }
 
     let alias = "test"
@@ -67,7 +68,8 @@ final class DirectorySink: DropSink {
                     isOurs: drop.taken.isOurs,
                     metadata: drop.metadata,
                     schedule: drop.schedule,
-                    originalPath: drop.originalPath
+                    originalPath: drop.originalPath,
+                    onCollision: drop.onCollision
                 )
             )
         }

@@ -25,14 +25,23 @@ final class EventLog: Sendable {
 
     /// Waits until so many events of a kind were reported.
     func wait(_ count: Int = 1, for matches: @escaping @Sendable (DropFolderEvent) -> Bool) async {
-        await withCheckedContinuation { continuation in
-            let isMet: @Sendable ([DropFolderEvent]) -> Bool = { $0.count(where: matches) >= count }
-            let isMetAlready = state.withLock { state in
-                if isMet(state.events) { return true }
-                state.waiters.append((isMet, continuation))
-                return false
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isMet: @Sendable ([DropFolderEvent]) -> Bool = { $0.count(where: matches) >= count }
+                let isOver = state.withLock { state in
+                    if isMet(state.events) || Task.isCancelled { return true }
+                    state.waiters.append((isMet, continuation))
+                    return false
+                }
+                if isOver { continuation.resume() }
             }
-            if isMetAlready { continuation.resume() }
+        } onCancel: {
+            // The test's time is over: what follows fails, and says what happened so far.
+            let waiters = state.withLock { state in
+                defer { state.waiters = [] }
+                return state.waiters
+            }
+            for waiter in waiters { waiter.continuation.resume() }
         }
     }
 

@@ -37,13 +37,21 @@ final class ManualTime: Sendable {
 
     /// Waits until somebody sleeps until exactly `instant`.
     func waitForSleeper(until instant: Duration) async {
-        await withCheckedContinuation { continuation in
-            let isThere = state.withLock { state in
-                if state.sleepers.contains(where: { $0.until == instant }) { return true }
-                state.watchers.append((instant, continuation))
-                return false
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    if state.sleepers.contains(where: { $0.until == instant }) || Task.isCancelled { return true }
+                    state.watchers.append((instant, continuation))
+                    return false
+                }
+                if isOver { continuation.resume() }
             }
-            if isThere { continuation.resume() }
+        } onCancel: {
+            let watchers = state.withLock { state in
+                defer { state.watchers = [] }
+                return state.watchers
+            }
+            for watcher in watchers { watcher.continuation.resume() }
         }
     }
 
