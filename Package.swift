@@ -157,6 +157,26 @@ let package = Package(
             dependencies: ["CLinux", "QueuedStorageCore", "QueuedStorageTesting", "TestSupport"],
             swiftSettings: swiftSettings
         ),
+        .executableTarget(
+            name: "CrashAgent",
+            dependencies: ["QueuedStorageCore", "QueuedStorageSQLite"],
+            path: "Tests/CrashAgent",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageEndToEndTests",
+            dependencies: [
+                "CrashAgent",
+                "QueuedStorageCore",
+                "QueuedStorageSQLite",
+                "QueuedStorageTesting",
+                "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -138,10 +138,11 @@ extension CatalogTransaction {
         return true
     }
 
-    /// Whether a file has the generation and the place still that it was recorded with.
+    /// Whether a file has the name, the generation and the place still that it was recorded with.
     private func hasPlace(_ file: StoredFile) throws -> Bool {
         guard let row = try self.file(id: file.id), row.place != nil else { return false }
         return row.generation == file.generation && row.place == file.place
+            && row.name.utf8.elementsEqual(file.name.utf8)
     }
 
     private func row(_ id: Int64) throws -> StoredFile {

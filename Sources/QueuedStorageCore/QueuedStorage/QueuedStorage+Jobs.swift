@@ -49,16 +49,25 @@ extension QueuedStorage {
 
     /// Makes sure that the remote isn't the local side in disguise, such as this machine's directory over the network.
     ///
-    /// A remote that is a directory of this machine was compared by ``start()``. Others get a file with a random name,
-    /// which must not turn up locally; it is removed again.
+    /// A remote that is a directory of this machine was compared by ``start()``. Others get a file of a name that nobody
+    /// else has, which must not turn up locally; it is removed again.
     ///
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration``.
     func checkSeparation() async throws {
         guard !(remote is any LocalPathStorage), !isSeparate.withLock({ $0 }) else { return }
-        let nonce = "qstore-probe-" + (0..<16).map { _ in UInt8.random(in: 0...255) }.hexadecimal
-        let stored = try await remote.store(.text(nonce), as: nonce, options: StoreOptions())
-        let isOneAndTheSame = try await local.exists(stored.name)
-        try await remote.delete(stored.name)
+        // The location's own identifier makes the name, so that what a killed process leaves is used, and removed, again.
+        let local = local
+        let nonce = "qstore-probe-" + (try await blocking { try local.identity() })
+        let isOneAndTheSame: Bool
+        do {
+            _ = try await remote.store(.text(nonce), as: nonce, options: StoreOptions(replaces: true))
+            isOneAndTheSame = try await local.exists(nonce)
+            try await remote.delete(nonce)
+        } catch {
+            // It may have arrived all the same.
+            try? await remote.delete(nonce)
+            throw error
+        }
         guard !isOneAndTheSame else {
             throw StorageError(
                 .invalidConfiguration,

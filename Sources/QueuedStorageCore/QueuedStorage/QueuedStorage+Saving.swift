@@ -119,6 +119,9 @@ extension QueuedStorage {
                     let new = newFile(staged, name, request)
                     let file = try await (record ?? { [catalog] in try await catalog.record($0) })(new)
                     return try await finish(file, request)
+                } catch let error as CatalogError where error.code == .unsettled {
+                    // Somebody replaced the file since it was settled: it is settled again.
+                    continue
                 } catch let error as CatalogError where error.code == .nameTaken {
                     if let deleted = try await catalog.deletedFile(name, in: alias) {
                         try await removeLocal(deleted)

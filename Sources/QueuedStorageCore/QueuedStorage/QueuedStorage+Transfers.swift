@@ -88,7 +88,7 @@ extension QueuedStorage {
     }
 
     /// Waits until a condition on the catalog holds, looking again after each commit.
-    func waiting(
+    package func waiting(
         _ limit: Duration?,
         for what: String,
         until holds: @escaping @Sendable () async throws -> Bool

@@ -6,30 +6,25 @@ extension Storage {
     /// when the writer is closed.
     public func openForWriting(_ name: String, options: StoreOptions) async throws -> FileWriter {
         try FileName.validate(name)
-        let draft = Shared<(file: OpenFile, size: Int64)?>((try await blocking { try OpenFile.unnamedTemporary() }, 0))
+        let file = try await blocking { try OpenFile.unnamedTemporary() }
+        let size = Shared(Int64(0))
         return FileWriter { bytes in
-            guard let (file, size) = draft.value else { throw StorageError.writerClosed }
+            let start = size.value
             try await blocking {
                 do {
-                    try bytes.withUnsafeBytes { try file.write($0, at: size) }
+                    try bytes.withUnsafeBytes { try file.write($0, at: start) }
                 } catch {
                     throw StorageError.couldNot("stored", name, error)
                 }
             }
-            draft.value = (file, size + Int64(bytes.count))
+            size.value = start + Int64(bytes.count)
         } close: {
-            guard let (file, _) = draft.value else { throw StorageError.writerClosed }
-            draft.value = nil
-            return try await self.store(FileContent(.open(file)), as: name, options: options)
+            try await self.store(FileContent(.open(file)), as: name, options: options)
         } discard: {
-            // The file has no name, so that it goes with its descriptor.
-            draft.value = nil
+            // The file has no name, so that it goes with its descriptor; its blocks can go at once.
+            ftruncate(file.descriptor, 0)
         }
     }
-}
-
-extension StorageError {
-    package static var writerClosed: StorageError { StorageError(.failed, "The writer is closed already.") }
 }
 
 extension OpenFile {

@@ -41,7 +41,7 @@ private final class Draft: Sendable {
 
     func write(_ bytes: [UInt8]) throws {
         try state.withLock { state in
-            guard state != nil else { throw StorageError.writerClosed }
+            guard state != nil else { throw Self.closed }
             try state?.copy.write(bytes)
         }
     }
@@ -52,10 +52,12 @@ private final class Draft: Sendable {
             defer { state = nil }
             return state
         }
-        guard let ended else { throw StorageError.writerClosed }
+        guard let ended else { throw Self.closed }
         try body(ended.file)
         return (ended.copy.size, ended.copy.sha256)
     }
 
     func forget() { state.withLock { $0 = nil } }
+
+    private static var closed: StorageError { StorageError(.failed, "The writer is closed already.") }
 }

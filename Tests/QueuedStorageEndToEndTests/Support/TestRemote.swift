@@ -1,0 +1,84 @@
+import FoundationEssentials
+import QueuedStorageCore
+import Synchronization
+
+/// A remote that records what is stored, and does on the way what a test wants.
+final class TestRemote: ExclusiveStorage, LocalPathStorage {
+    let base: FileSystemStorage
+    private let stored = Mutex<[String]>([])
+    private let beforeStore: @Sendable (String, Int) async throws -> Void
+    private let afterStore: @Sendable (StoredObject) async throws -> StoredObject
+    private let asked = Mutex<[String]>([])
+
+    /// Makes a remote.
+    ///
+    /// - Parameters:
+    ///   - base: What keeps the files.
+    ///   - beforeStore: Is told the name, and the number of the attempt from 1; an error fails the attempt.
+    ///   - afterStore: Is told what was stored, and may say something else.
+    init(
+        _ base: FileSystemStorage,
+        beforeStore: @escaping @Sendable (String, Int) async throws -> Void = { _, _ in },
+        afterStore: @escaping @Sendable (StoredObject) async throws -> StoredObject = { $0 }
+    ) {
+        self.base = base
+        self.beforeStore = beforeStore
+        self.afterStore = afterStore
+    }
+
+    /// The names under which something was stored, in order, with repetitions.
+    var storedNames: [String] { stored.withLock { $0 } }
+    /// The names of all methods that were called.
+    var calls: [String] { asked.withLock { $0 } }
+    private let attempts = Mutex(0)
+
+    private func note(_ call: String) { asked.withLock { $0.append(call) } }
+
+    var fingerprint: String { base.fingerprint }
+    func path(_ name: String) throws -> String { try base.path(name) }
+
+    func store(_ content: FileContent, as name: String, options: StoreOptions) async throws -> StoredObject {
+        note("store")
+        let attempt = attempts.withLock { count in
+            count += 1
+            return count
+        }
+        try await beforeStore(name, attempt)
+        let object = try await base.store(content, as: name, options: options)
+        stored.withLock { $0.append(object.name) }
+        return try await afterStore(object)
+    }
+
+    func open(_ name: String, range: Range<Int64>?) async throws -> FileReader {
+        note("open")
+        return try await base.open(name, range: range)
+    }
+    func delete(_ name: String) async throws {
+        note("delete")
+        try await base.delete(name)
+    }
+    func exists(_ name: String) async throws -> Bool {
+        note("exists")
+        return try await base.exists(name)
+    }
+    func list(_ directory: String) async throws -> DirectoryListing {
+        note("list")
+        return try await base.list(directory)
+    }
+    func size(_ name: String) async throws -> Int64 {
+        note("size")
+        return try await base.size(name)
+    }
+    func alternativeName(root: String, ext: String) -> String { base.alternativeName(root: root, ext: ext) }
+    func url(_ name: String) async throws -> String { "remote:\(name)" }
+    func accessedAt(_ name: String) async throws -> Date { try await base.accessedAt(name) }
+    func createdAt(_ name: String) async throws -> Date { try await base.createdAt(name) }
+    func modifiedAt(_ name: String) async throws -> Date { try await base.modifiedAt(name) }
+}
+
+/// The errors that remotes throw in tests.
+extension StorageError {
+    static let unreachable = StorageError(.offline, "the remote can't be reached")
+    static let flaky = StorageError(.failed, "the connection was reset")
+    static let forbidden = StorageError(.denied, "the credentials were refused")
+}

@@ -1,0 +1,335 @@
+import FoundationEssentials
+import Logging
+import QueuedStorageCore
+import QueuedStorageSQLite
+import ServiceLifecycle
+import Synchronization
+import TestSupport
+import Testing
+
+/// What a worker does with what may go wrong.
+@Suite struct WorkerTests {
+    @Test func `delays grow from one retry to the next`() async throws {
+        let time = TestTime()
+        try await withBench(
+            remote: { directory in
+                TestRemote(FileSystemStorage(location: directory), beforeStore: { _, _ in throw StorageError.flaky })
+            },
+            options: QueuedStorageOptions(retries: .unlimited, retryDelay: .seconds(10)),
+            time: time
+        ) { bench in
+            _ = try await bench.storage.save("f.txt", .text("x"))
+            var delays: [Double] = []
+            for _ in 0..<6 {
+                try await bench.work()
+                let dueAt = try #require(try await bench.catalog.file("f.txt", in: "files")?.dueAt)
+                delays.append(dueAt.timeIntervalSince(time.now))
+                time.advance(by: .seconds(dueAt.timeIntervalSince(time.now) + 0.01))
+            }
+            for (number, delay) in delays.enumerated() {
+                let middle = 10.0 * Double(1 << number)
+                #expect((middle * 0.79...middle * 1.21).contains(delay))
+            }
+        }
+    }
+
+    @Test func `a remote that can't be reached costs no try`() async throws {
+        let time = TestTime()
+        let isUp = Mutex(false)
+        try await withBench(
+            remote: { directory in
+                TestRemote(
+                    FileSystemStorage(location: directory),
+                    beforeStore: { _, _ in
+                        if !isUp.withLock({ $0 }) { throw StorageError.unreachable }
+                    }
+                )
+            },
+            options: QueuedStorageOptions(retries: .count(0)),
+            time: time
+        ) { bench in
+            _ = try await bench.storage.save("f.txt", .text("x"))
+            for _ in 0..<20 {
+                try await bench.work()
+                time.advance(by: .seconds(100))
+            }
+            let file = try #require(try await bench.catalog.file("f.txt", in: "files"))
+            #expect(file.state == .queued)
+            #expect(file.attempts == 0)
+            #expect(file.error?.contains("can't be reached") == true)
+
+            isUp.withLock { $0 = true }
+            try await bench.work()
+            #expect(try await bench.state("f.txt") == .remote)
+        }
+    }
+
+    @Test func `a remote directory that is missing is offline, and comes back`() async throws {
+        let time = TestTime()
+        try await withTemporaryDirectory { directory in
+            let remote = FileSystemStorage(location: "\(directory)/mount", createsLocation: false)
+            let bench = try Bench(directory, remote: TestRemote(remote), time: time)
+            _ = try await bench.storage.save("f.txt", .text("x"))
+            try await bench.work()
+            #expect(try await bench.state("f.txt") == .queued)
+
+            try FileManager.default.createDirectory(atPath: "\(directory)/mount", withIntermediateDirectories: false)
+            time.advance(by: .seconds(100))
+            try await bench.work()
+
+            #expect(bench.bytes("mount/f.txt") == "x")
+        }
+    }
+
+    @Test func `a clock that was set back delays nothing`() async throws {
+        let time = TestTime()
+        let failures = Mutex(1)
+        try await withBench(
+            remote: { directory in
+                TestRemote(
+                    FileSystemStorage(location: directory),
+                    beforeStore: { _, _ in
+                        let fails = failures.withLock { count in
+                            defer { count -= 1 }
+                            return count > 0
+                        }
+                        if fails { throw StorageError.flaky }
+                    }
+                )
+            },
+            time: time
+        ) { bench in
+            _ = try await bench.storage.save("f.txt", .text("x"))
+            try await bench.work()
+            #expect(try await bench.state("f.txt") == .queued)
+
+            time.setWallClock(time.now.addingTimeInterval(-365 * 86_400))
+            try await bench.work()
+
+            #expect(try await bench.state("f.txt") == .remote)
+        }
+    }
+
+    @Test func `a job whose task no worker knows waits, and status can say so`() async throws {
+        struct Special: TransferTask {
+            func transfer(_ file: TransferContext) async throws -> Bool { try await Transfer().transfer(file) }
+        }
+        try await withTemporaryDirectory { directory in
+            let declaring = try Bench(directory, task: Special())
+            _ = try await declaring.storage.save("f.txt", .text("x"))
+
+            let ignorant = try Bench(directory)
+            try await ignorant.work()
+            #expect(try await ignorant.state("f.txt") == .queued)
+            let waiting = try await ignorant.catalog.unclaimable(tasks: ["files": ["Transfer", "TransferAndDelete"]])
+            #expect(waiting == [UnclaimableJobs(storage: "files", task: "Special", count: 1)])
+
+            try await declaring.work()
+            #expect(try await declaring.state("f.txt") == .remote)
+        }
+    }
+
+    @Test func `a rate limit spaces the starts`() async throws {
+        let time = TestTime()
+        try await withBench(
+            options: QueuedStorageOptions(rateLimit: try RateLimit("6/m")),
+            time: time
+        ) { bench in
+            for number in 0..<3 { _ = try await bench.storage.save("\(number).txt", .text("x")) }
+            let worker = bench.worker()
+            async let working: Void = worker.runUntilIdle()
+            for count in 1...3 {
+                try await bench.storage.waiting(.seconds(3600), for: "a transfer") {
+                    try await bench.catalog.counts().first?.counts[.remote] ?? 0 >= count
+                }
+                #expect(bench.remote.storedNames.count == count)
+                time.advance(by: .seconds(10))
+            }
+            try await working
+        }
+    }
+
+    @Test func `an attempt that stands still is given up, and made again`() async throws {
+        let time = TestTime()
+        let (started, starting) = AsyncStream<Void>.makeStream()
+        try await withBench(
+            remote: { directory in
+                TestRemote(
+                    FileSystemStorage(location: directory),
+                    beforeStore: { _, attempt in
+                        guard attempt == 1 else { return }
+                        starting.yield()
+                        // Hangs until it is cancelled.
+                        for await _ in AsyncStream<Void>.makeStream().stream {}
+                        try Task.checkCancellation()
+                    }
+                )
+            },
+            time: time
+        ) { bench in
+            _ = try await bench.storage.save("f.txt", .text("x"))
+            let worker = bench.worker()
+            async let working: Void = worker.runUntilIdle()
+            for await _ in started { break }
+
+            time.advance(by: .seconds(301))
+            await worker.beat()
+            try await working
+
+            let file = try #require(try await bench.catalog.file("f.txt", in: "files"))
+            #expect(file.attempts == 1)
+            #expect(file.error?.contains("nothing moved") == true)
+        }
+    }
+
+    @Test func `a lease that lapsed is taken over, and its holder changes nothing any more`() async throws {
+        let time = TestTime()
+        let (started, starting) = AsyncStream<Void>.makeStream()
+        let (goOn, goingOn) = AsyncStream<Void>.makeStream()
+        try await withBench(
+            remote: { directory in
+                TestRemote(
+                    FileSystemStorage(location: directory),
+                    beforeStore: { _, attempt in
+                        guard attempt == 1 else { return }
+                        starting.yield()
+                        for await _ in goOn { break }
+                    }
+                )
+            },
+            time: time
+        ) { bench in
+            _ = try await bench.storage.save("f.txt", .text("x"))
+            let sleeper = bench.worker(WorkerOptions(heartbeat: .seconds(86_400)))
+            async let sleeping: Void = sleeper.runUntilIdle()
+            for await _ in started { break }
+
+            // The sleeper's lease lapses, as it doesn't get to prolong it.
+            time.advance(by: .seconds(61))
+            let other = try Bench(bench.directory, remote: bench.remote, time: time)
+            #expect(try await other.worker().rescue() == 1)
+            try await other.work()
+            #expect(try await other.state("f.txt") == .remote)
+            goingOn.yield()
+            try await sleeping
+
+            #expect(try await bench.state("f.txt") == .remote)
+            #expect(bench.tree("remote") == ["f.txt"])
+            let transferred = try await bench.catalog.events(after: 0, limit: 100).filter { $0.type == .transferred }
+            #expect(transferred.count == 1)
+        }
+    }
+
+    @Test func `a worker asked to stop ends what it is at, and gives back the rest`() async throws {
+        let (started, starting) = AsyncStream<Void>.makeStream()
+        let (goOn, goingOn) = AsyncStream<Void>.makeStream()
+        try await withBench(remote: { directory in
+            TestRemote(
+                FileSystemStorage(location: directory),
+                beforeStore: { _, _ in
+                    starting.yield()
+                    for await _ in goOn { break }
+                }
+            )
+        }) { bench in
+            for number in 0..<10 { _ = try await bench.storage.save("\(number).txt", .text("x")) }
+            let worker = bench.worker(WorkerOptions(concurrency: 1))
+            let group = ServiceGroup(
+                configuration: ServiceGroupConfiguration(
+                    services: [.init(service: worker)],
+                    logger: .init(label: "test")
+                )
+            )
+            async let running: Void = group.run()
+            for await _ in started { break }
+
+            await group.triggerGracefulShutdown()
+            goingOn.yield()
+            goingOn.finish()
+            try await running
+
+            let counts = try #require(try await bench.catalog.counts().first)
+            #expect(counts.counts[.remote] == 1)
+            #expect(counts.counts[.queued] == 9)
+            #expect(try await bench.catalog.leaseholders(storages: ["files"]).values.allSatisfy(\.isEmpty))
+        }
+    }
+
+    @Test func `a running worker notices files that another process saves`() async throws {
+        try await withTemporaryDirectory { directory in
+            let bench = try Bench(directory)
+            let worker = bench.worker()
+            let running = Task { try await worker.run() }
+            defer { running.cancel() }
+
+            let other = try Bench(directory)
+            _ = try await other.storage.save("f.txt", .text("x"))
+            try await other.storage.durable("f.txt", on: .remote, within: .seconds(30))
+
+            #expect(bench.bytes("remote/f.txt") == "x")
+        }
+    }
+
+    @Test func `the local copy stays for its grace, and goes then`() async throws {
+        let time = TestTime()
+        try await withBench(
+            task: .transferAndDelete,
+            options: QueuedStorageOptions(localGrace: .seconds(3600)),
+            time: time
+        ) { bench in
+            _ = try await bench.storage.save("f.txt", .text("x"))
+            try await bench.work()
+            #expect(bench.tree("local") == ["f.txt"])
+
+            time.advance(by: .seconds(3601))
+            try await bench.work()
+
+            #expect(bench.tree("local").isEmpty)
+            #expect(try await bench.text("f.txt") == "x")
+        }
+    }
+
+    @Test func `a replacement keeps the name on the remote`() async throws {
+        try await withBench { bench in
+            _ = try await bench.storage.save("latest.sql", .text("one"))
+            try await bench.work()
+
+            _ = try await bench.storage.save("latest.sql", .text("two"), options: StoreOptions(replaces: true))
+            try await bench.work()
+
+            #expect(bench.tree("remote") == ["latest.sql"])
+            #expect(bench.bytes("remote/latest.sql") == "two")
+            #expect(try await bench.text("latest.sql") == "two")
+        }
+    }
+
+    @Test func `draining waits for what was saved before`() async throws {
+        try await withBench { bench in
+            for number in 0..<20 { _ = try await bench.storage.save("\(number).txt", .text("x")) }
+            let worker = bench.worker()
+            let running = Task { try await worker.run() }
+            defer { running.cancel() }
+
+            #expect(try await bench.storage.drain(within: .seconds(60)) == 0)
+            #expect(bench.tree("remote").count == 20)
+        }
+    }
+
+    @Test func `draining gives up in time`() async throws {
+        let time = TestTime()
+        try await withBench(time: time) { bench in
+            _ = try await bench.storage.save("f.txt", .text("x"))
+            let draining = Task { try await bench.storage.drain(within: .seconds(5)) }
+            let moving = Task {
+                while !Task.isCancelled {
+                    time.advance(by: .seconds(1))
+                    await Task.yield()
+                }
+            }
+            let result = await draining.result
+            moving.cancel()
+
+            #expect(throws: TransferError.self) { try result.get() }
+        }
+    }
+}
