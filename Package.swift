@@ -142,7 +142,7 @@ let package = Package(
         .testTarget(
             name: "QueuedStorageSQLiteTests",
             dependencies: [
-                "QueuedStorageCore", "QueuedStorageSQLite", "QueuedStorageTesting",
+                "QueuedStorageCore", "QueuedStorageSQLite", "QueuedStorageTesting", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swiftSettings

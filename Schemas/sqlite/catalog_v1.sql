@@ -104,8 +104,8 @@ CREATE TABLE qstore_job (
     CHECK ((kind = 'deleteRemote') <= (remoteName IS NOT NULL))
 ) STRICT;
 
-CREATE UNIQUE INDEX qstore_job_file ON qstore_job (file, kind) WHERE kind IN ('transfer', 'deleteLocal');
-CREATE INDEX qstore_job_deletion ON qstore_job (file) WHERE kind = 'deleteRemote';
+-- A file has one transfer, one local deletion, and one remote deletion of each name.
+CREATE UNIQUE INDEX qstore_job_file ON qstore_job (file, kind, iif(kind = 'deleteRemote', remoteName, ''));
 CREATE INDEX qstore_job_due ON qstore_job (storage, task, dueAt, id) WHERE state = 'queued' AND waitsForJob IS NULL;
 CREATE INDEX qstore_job_delay ON qstore_job (delaySetAt) WHERE state = 'queued';
 CREATE INDEX qstore_job_lease ON qstore_job (storage, leaseToken) WHERE state = 'running';

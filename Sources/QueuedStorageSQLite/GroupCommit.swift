@@ -60,17 +60,22 @@ final class GroupCommit: Sendable {
     ///
     /// - Parameters:
     ///   - isolated: Whether it needs a savepoint: it runs a caller's closure, so it may fail after it has written.
+    ///   - opaque: Whether it may change more than the rows that SQLite counts.
     ///   - body: The write; it may run more than once.
     /// - Returns: What `body` returns, once it is durable.
     /// - Throws: What `body` throws, or ``CatalogError``.
     func write<Value: Sendable>(
         isolated: Bool = false,
+        opaque: Bool = false,
         _ body: @escaping @Sendable (CatalogTransaction) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            submit(Write(isIsolated: isolated, body: body, continuation: continuation))
+            submit(Write(isIsolated: isolated, isOpaque: opaque, body: body, continuation: continuation))
         }
     }
+
+    /// How many writes wait for the next transaction.
+    var waitingCount: Int { queue.withLock { $0.waiting.count } }
 
     private func submit(_ write: any PendingWrite) {
         let begins = queue.withLock { queue in
@@ -128,7 +133,9 @@ final class GroupCommit: Sendable {
             do {
                 let before = db.totalChangesCount
                 try run(batch, in: db)
-                guard db.totalChangesCount != before else {
+                // A closure of the application's may have changed what isn't counted, such as the schema.
+                let mustCommit = batch.contains { $0.isOpaque }
+                guard mustCommit || db.totalChangesCount != before else {
                     try db.rollback()
                     return .committed(changed: false)
                 }
@@ -242,6 +249,8 @@ package struct CommitSeams: Sendable {
 private protocol PendingWrite: AnyObject, Sendable {
     /// Whether it has a savepoint, so that its failure undoes what it wrote.
     var isIsolated: Bool { get }
+    /// Whether it may change more than the rows that SQLite counts.
+    var isOpaque: Bool { get }
     /// Runs it, and keeps its result.
     func run(_ transaction: CatalogTransaction) throws
     /// Makes an error its result.
@@ -254,16 +263,19 @@ private final class Write<Value: Sendable>: PendingWrite,
     @unchecked Sendable /* the writer's thread alone touches it */
 {
     let isIsolated: Bool
+    let isOpaque: Bool
     private let body: @Sendable (CatalogTransaction) throws -> Value
     private let continuation: CheckedContinuation<Value, any Error>
     private var result: Result<Value, any Error>?
 
     init(
         isIsolated: Bool,
+        isOpaque: Bool,
         body: @escaping @Sendable (CatalogTransaction) throws -> Value,
         continuation: CheckedContinuation<Value, any Error>
     ) {
         self.isIsolated = isIsolated
+        self.isOpaque = isOpaque
         self.body = body
         self.continuation = continuation
     }

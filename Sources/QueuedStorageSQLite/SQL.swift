@@ -177,7 +177,7 @@ enum SQL {
         """
     static let leaseholders = """
         SELECT leaseToken FROM qstore_job WHERE storage = ? AND state = 'running' \
-        UNION SELECT waitsForToken FROM qstore_job WHERE storage = ? AND waitsForToken IS NOT NULL
+        UNION ALL SELECT waitsForToken FROM qstore_job WHERE storage = ? AND waitsForToken IS NOT NULL
         """
     static let nextDueAt = """
         SELECT min(dueAt) FROM qstore_job WHERE storage = ? AND task = ? AND state = 'queued' AND waitsForJob IS NULL

@@ -145,7 +145,7 @@ extension SQLiteCatalog {
     public func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
-        try await writer.write(isolated: true) { try body($0.db) }
+        try await writer.write(isolated: true, opaque: true) { try body($0.db) }
     }
 
     /// Reads a consistent state of the database.

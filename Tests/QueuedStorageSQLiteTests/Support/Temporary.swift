@@ -1,21 +1,14 @@
 import Foundation
 import QueuedStorageCore
 import QueuedStorageSQLite
-
-/// Makes a directory, hands it over, and removes it.
-func withDirectory<Value>(_ body: (String) async throws -> Value) async throws -> Value {
-    let path = FileManager.default.temporaryDirectory.appending(path: "qstore-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    return try await body(path)
-}
+import TestSupport
 
 /// Makes a catalog with a storage `photos`, and hands it over.
 func withCatalog<Value>(
     seams: CommitSeams = CommitSeams(),
     _ body: (SQLiteCatalog) async throws -> Value
 ) async throws -> Value {
-    try await withDirectory { directory in
+    try await withTemporaryDirectory { directory in
         let catalog = try SQLiteCatalog(path: "\(directory)/catalog.sqlite", seams: seams)
         try await catalog.register(photos, acceptingMove: false)
         return try await body(catalog)
