@@ -1,21 +1,16 @@
-import Dispatch
-import Glibc
+import CLinux
+import Foundation
 import GRDB
+import QueuedStorageCore
 
 /// Watches a database for commits of other connections.
 ///
 /// A commit writes the WAL, syncs it, and only then shows to readers: after the kernel reports a write, the version is
-/// asked again and again until nobody can be in the midst of a commit any more.
-final class CommitWatch: @unchecked Sendable /* all but `end` happens on its queue */ {
-    private let queue = DispatchQueue(label: "queued-storage.catalog.watch")
-    private let path: String
-    private let onCommit: @Sendable () -> Void
-    private var connection: DatabaseQueue?
-    private var version: Int64?
-    private var events: (any DispatchSourceRead)?
-    private var poll: (any DispatchSourceTimer)?
-    /// How often the version was asked since the last event, to know when to stop.
-    private var quietPolls = 0
+/// asked again and again until nobody can be in the midst of a commit any more. It waits on a thread of its own, as
+/// libdispatch's event loop for Linux doesn't bear sources that come and go.
+final class CommitWatch: Sendable {
+    /// Ends the thread when it is written to.
+    private let stop: OpenFile
 
     /// Begins to watch.
     ///
@@ -23,69 +18,84 @@ final class CommitWatch: @unchecked Sendable /* all but `end` happens on its que
     ///   - path: The database's path.
     ///   - onCommit: Is called after a commit of another connection, on the watch's thread.
     init(path: String, onCommit: @escaping @Sendable () -> Void) {
-        self.path = path
-        self.onCommit = onCommit
-        queue.async { self.begin() }
+        let stop = OpenFile(clinux_eventfd(0, clinux_EFD_CLOEXEC | clinux_EFD_NONBLOCK))
+        self.stop = stop
+        let thread = Thread {
+            var loop = Loop(path: path, stop: stop, onCommit: onCommit)
+            loop.run()
+        }
+        thread.name = "qstore-commits"
+        thread.start()
     }
 
     /// Stops to watch.
     func end() {
-        queue.async { [self] in
-            events?.cancel()
-            poll?.cancel()
-            (events, poll) = (nil, nil)
-            try? connection?.close()
-            connection = nil
-        }
+        var one: UInt64 = 1
+        _ = write(stop.descriptor, &one, 8)
+    }
+}
+
+/// What the watch's thread does.
+private struct Loop {
+    let path: String
+    let stop: OpenFile
+    let onCommit: @Sendable () -> Void
+    let names: Set<String>
+    let events: OpenFile?
+    var connection: DatabaseQueue?
+    var version: Int64?
+    /// How often the version was asked since the last event, to know when to stop; nil if nothing has been written.
+    var quietPolls: Int?
+
+    init(path: String, stop: OpenFile, onCommit: @escaping @Sendable () -> Void) {
+        self.path = path
+        self.stop = stop
+        self.onCommit = onCommit
+        names = Self.names(path)
+        events = Self.watch(path).map { OpenFile($0) }
     }
 
-    private func begin() {
-        if let descriptor = Self.watch(path) {
-            let names = Self.names(path)
-            let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-            source.setEventHandler { [weak self] in
-                if Self.drain(descriptor, for: names) { self?.wrote() }
-            }
-            source.setCancelHandler { close(descriptor) }
-            events = source
-            source.resume()
-        }
+    mutating func run() {
         // What was committed between the listener's first look and this one may be missed by the version alone.
         check()
         onCommit()
-        if events == nil { schedule(after: 40) }
+        while true {
+            var descriptors = [
+                pollfd(fd: stop.descriptor, events: Int16(POLLIN), revents: 0),
+                // A negative descriptor is left out.
+                pollfd(fd: events?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+            ]
+            let ready = poll(&descriptors, 2, patience)
+            if descriptors[0].revents != 0 { break }
+            if ready > 0, let events, Self.drain(events.descriptor, for: names) {
+                quietPolls = 0
+                check()
+            } else if ready == 0 {
+                polled()
+            }
+        }
+        try? connection?.close()
     }
 
-    /// The kernel reported a write.
-    private func wrote() {
-        quietPolls = 0
+    /// How long to wait for the next event, in milliseconds; for ever if nobody can be in the midst of a commit.
+    private var patience: Int32 {
+        guard events != nil else { return 40 }
+        return quietPolls.map { Int32(min(40, 5 * ($0 + 1))) } ?? -1
+    }
+
+    private mutating func polled() {
         check()
-        if poll == nil { schedule(after: 5) }
-    }
-
-    private func schedule(after milliseconds: Int) {
-        let timer = DispatchSource.makeTimerSource(queue: queue)
-        timer.setEventHandler { [weak self] in self?.polled() }
-        timer.schedule(deadline: .now() + .milliseconds(milliseconds))
-        poll = timer
-        timer.resume()
-    }
-
-    private func polled() {
-        poll = nil
-        check()
-        guard events != nil else { return schedule(after: 40) }
-        quietPolls += 1
+        guard events != nil, let polls = quietPolls else { return }
+        quietPolls = polls + 1
         // After half a second of quiet, whoever held the write lock then is still in its commit, or nobody is.
-        if quietPolls >= 16, isIdle() {
+        if polls >= 15, isIdle() {
             check()
-        } else {
-            schedule(after: min(40, 5 * quietPolls))
+            quietPolls = nil
         }
     }
 
     /// Asks whether somebody has committed since the last time.
-    private func check() {
+    private mutating func check() {
         let current = try? database().writeWithoutTransaction { try Int64.fetchOne($0, sql: "PRAGMA data_version") }
         guard let current, current != version else { return }
         let isFirst = version == nil
@@ -94,7 +104,7 @@ final class CommitWatch: @unchecked Sendable /* all but `end` happens on its que
     }
 
     /// Whether no connection is writing, as the write lock is free.
-    private func isIdle() -> Bool {
+    private mutating func isIdle() -> Bool {
         do {
             try database().writeWithoutTransaction { db in
                 try db.execute(sql: "BEGIN IMMEDIATE")
@@ -108,7 +118,7 @@ final class CommitWatch: @unchecked Sendable /* all but `end` happens on its que
         }
     }
 
-    private func database() throws -> DatabaseQueue {
+    private mutating func database() throws -> DatabaseQueue {
         if let connection { return connection }
         let opened = try DatabaseQueue(path: path)
         connection = opened
@@ -118,9 +128,9 @@ final class CommitWatch: @unchecked Sendable /* all but `end` happens on its que
 
 // MARK: - inotify
 
-extension CommitWatch {
+extension Loop {
     /// The names in the database's directory whose writes matter.
-    private static func names(_ path: String) -> Set<String> {
+    fileprivate static func names(_ path: String) -> Set<String> {
         let name = String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...])
         return [name, "\(name)-wal"]
     }
@@ -128,7 +138,7 @@ extension CommitWatch {
     /// An inotify descriptor for the database's directory; nil if there is none to be had.
     ///
     /// The directory is watched, not the files, as the WAL comes and goes.
-    private static func watch(_ path: String) -> Int32? {
+    fileprivate static func watch(_ path: String) -> Int32? {
         let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
         let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         guard descriptor >= 0 else { return nil }
@@ -146,7 +156,7 @@ extension CommitWatch {
     ///   - descriptor: The inotify descriptor.
     ///   - names: The names that matter.
     /// - Returns: Whether any concerns one of the names, or events were lost.
-    private static func drain(_ descriptor: Int32, for names: Set<String>) -> Bool {
+    fileprivate static func drain(_ descriptor: Int32, for names: Set<String>) -> Bool {
         var concerns = false
         withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 16) { buffer in
             while true {
