@@ -1,0 +1,77 @@
+# `make` lists what can be made. SWIFT=…, PREFIX=… and the like can be given behind it.
+
+# The toolchain's own: a swift with a compiler beside it. OpenStack's client is called swift, too.
+find-swift = $(firstword $(foreach directory,$(subst :, ,$(PATH)),\
+	$(and $(wildcard $(directory)/swift),$(wildcard $(directory)/swiftc),$(directory)/swift)))
+SWIFT ?= $(find-swift)
+ifneq ($(findstring /,$(SWIFT)),)
+export PATH := $(patsubst %/,%,$(dir $(SWIFT))):$(PATH)
+endif
+
+PREFIX ?= /usr/local
+INBOX ?= ./inbox
+DATA ?= ./qstore-data
+DOCS ?= ./docs-out
+# Longer than this, in seconds, means that a test hangs.
+TEST_TIMEOUT ?= 1200
+BENCH_FLAGS ?=
+
+.PHONY: help run build test lint examples docs bench install clean swift
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
+
+swift:
+	@if [ -z "$(SWIFT)" ]; then \
+		echo "There is no Swift toolchain in PATH. Install Swift 6.2 or newer from https://www.swift.org/install/linux," >&2; \
+		echo "or say where it is: make … SWIFT=/path/to/usr/bin/swift" >&2; exit 1; fi
+
+run: build ## Build everything that is needed, and watch ./inbox: what is dropped there comes to ./qstore-data/remote
+	@mkdir -p $(INBOX) $(DATA)/local $(DATA)/remote
+	@echo "Drop files into $(INBOX); they come to $(DATA)/remote. Ctrl-C stops, and loses nothing."
+	@exec .build/release/qstore watch $(INBOX) --local $(DATA)/local --remote $(DATA)/remote --database $(DATA)/catalog.sqlite
+
+build: swift ## Build qstore, as it is released
+	@.ci/packages build
+	$(SWIFT) build -c release --product qstore
+
+test: swift ## Run all tests, with libinotifytools and without
+	@.ci/packages build test
+	timeout --kill-after=30 $(TEST_TIMEOUT) $(SWIFT) test --disable-xctest
+	timeout --kill-after=30 $(TEST_TIMEOUT) $(SWIFT) test --disable-xctest --disable-default-traits \
+		--scratch-path .build/without-inotifytools --filter '^QueuedStorageIngestTests\.'
+	@echo "All tests passed, those of drop folders also without libinotifytools."
+
+lint: swift ## Check the format of the sources, and that they compile without a warning
+	@.ci/packages build
+	$(SWIFT) format lint --strict --parallel --recursive $(wildcard Sources Tests Examples Schemas Package.swift)
+	@.ci/without-warnings $(SWIFT) build --build-tests
+	@echo "Nothing to complain about."
+
+examples: swift ## Build all examples
+	@.ci/packages build
+	@# Each is a package of its own; with one folder for all, what they have in common is built once.
+	@set -e; for example in $(patsubst %/Package.swift,%,$(wildcard Examples/*/Package.swift)); do \
+		echo "Building $$example"; \
+		timeout --kill-after=30 $(TEST_TIMEOUT) \
+			$(SWIFT) build --package-path $$example --scratch-path .build/examples; \
+	done
+
+docs: swift ## Write the documentation to ./docs-out
+	@.ci/packages build
+	rm -rf $(DOCS)
+	$(SWIFT) package --allow-writing-to-directory $(DOCS) generate-documentation \
+		--target QueuedStorageKit --output-path $(DOCS)
+
+bench: swift ## Measure, beside the bare system calls; BENCH_FLAGS=--quick for a try
+	@.ci/packages build
+	$(SWIFT) build -c release --product qstore
+	$(SWIFT) build -c release --product qstore-bench
+	.build/release/qstore-bench --qstore .build/release/qstore $(BENCH_FLAGS)
+
+install: build ## Install qstore below PREFIX (/usr/local)
+	install -D -m 755 .build/release/qstore $(DESTDIR)$(PREFIX)/bin/qstore
+
+clean: ## Remove what was built; data and inbox stay
+	rm -rf .build $(DOCS)
