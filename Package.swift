@@ -25,7 +25,7 @@ let package = Package(
     traits: [
         .trait(
             name: "InotifyTools",
-            description: "Watch drop folders through libinotifytools (GPL version 2); without it, through inotify itself."
+            description: "Watch drop folders through libinotifytools (GPL version 2); else through inotify itself."
         ),
         .default(enabledTraits: ["InotifyTools"]),
     ],

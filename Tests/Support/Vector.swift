@@ -63,6 +63,7 @@ public enum JSON: Sendable, Decodable {
     case array([JSON])
     case object([String: JSON])
 
+    /// Reads any JSON.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
@@ -111,6 +112,7 @@ public enum JSON: Sendable, Decodable {
     public var strings: [String]? { array?.compactMap(\.string) }
 }
 
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension JSON: Equatable {
     public static func == (lhs: JSON, rhs: JSON) -> Bool {
         switch (lhs, rhs) {
@@ -125,6 +127,7 @@ extension JSON: Equatable {
     }
 }
 
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension JSON: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral,
     ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral, ExpressibleByNilLiteral
 {

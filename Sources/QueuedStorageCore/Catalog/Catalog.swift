@@ -38,6 +38,7 @@ public protocol Catalog: Sendable {
     /// Notes where a drop folder is, for `status` and quarantine; its identifier tells it from another at the same path.
     ///
     /// - Parameter folder: The drop folder.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     func register(_ folder: DropFolderRegistration) async throws
 
     /// All drop folders that were ever registered, by path.
@@ -51,6 +52,8 @@ public protocol Catalog: Sendable {
     /// replaced by a new job and durable deletions.
     ///
     /// - Parameter file: The file; its bytes are staged and synced.
+    /// - Returns: The row: with its identifier, its generation (1 for a new file), and its job queued unless it waits
+    ///   to be asked for.
     /// - Throws: ``CatalogError`` with ``CatalogError/Code/nameTaken`` if the name is taken, also by a deleted file that
     ///   still has local bytes; with ``CatalogError/Code/unsettled`` if the file to be replaced still has a place: place
     ///   its bytes, settle it, and try again.
@@ -61,11 +64,17 @@ public protocol Catalog: Sendable {
     /// - Parameters:
     ///   - name: The file's name.
     ///   - storage: The storage's alias.
+    /// - Returns: The row; nil if no file has the name, or only a deleted one.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func file(_ name: String, in storage: String) async throws -> StoredFile?
 
     /// The file with an identifier, if it still has a row; also a deleted one.
     ///
     /// - Parameter id: The row's identifier.
+    /// - Returns: The row, in any state; nil if it went with the last copy of a deleted file.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func file(id: Int64) async throws -> StoredFile?
 
     /// The deleted file whose local bytes still lie under a name, if any.
@@ -73,6 +82,9 @@ public protocol Catalog: Sendable {
     /// - Parameters:
     ///   - name: The file's name.
     ///   - storage: The storage's alias.
+    /// - Returns: The tombstone; nil if no deleted file has local bytes under the name.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func deletedFile(_ name: String, in storage: String) async throws -> StoredFile?
 
     /// Gives a recorded file that isn't placed yet another name, because something foreign lies under its own.
@@ -90,16 +102,21 @@ public protocol Catalog: Sendable {
     ///   - file: The file, as recorded with ``StoredFile/replaces``.
     ///   - act: Renames the staged bytes over the old ones.
     /// - Returns: Whether the generation was still the same, and still had its place.
+    /// - Throws: What `act` throws, and then nothing is changed; else ``CatalogError``.
     func place(_ file: StoredFile, _ act: @escaping @Sendable () throws -> Void) async throws -> Bool
 
     /// Notes that files lie under their names, durably: their place is forgotten.
     ///
     /// - Parameter files: The files; one whose generation or place has changed since is left alone.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     func settle(_ files: [StoredFile]) async throws
 
     /// The files that have a place still.
     ///
     /// - Parameter storage: The storage's alias.
+    /// - Returns: Their rows, deleted files included, as they were in one moment.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func unsettled(in storage: String) async throws -> [StoredFile]
 
     /// The subset of names under which only the local bytes of deleted files lie.
@@ -107,6 +124,9 @@ public protocol Catalog: Sendable {
     /// - Parameters:
     ///   - names: Names of files.
     ///   - storage: The storage's alias.
+    /// - Returns: Those of `names` that are so, in no order.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func deletedNames(_ names: [String], in storage: String) async throws -> [String]
 
     /// The subset of names on the remote that a file has, is planned to get, or had until its deletion is done.
@@ -114,6 +134,9 @@ public protocol Catalog: Sendable {
     /// - Parameters:
     ///   - names: Names on the remote.
     ///   - storage: The storage's alias.
+    /// - Returns: Those of `names` that are ours, in no order; whatever else is on the remote is foreign.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func remoteNames(_ names: [String], in storage: String) async throws -> [String]
 
     /// The subset of places that a row still names.
@@ -121,16 +144,23 @@ public protocol Catalog: Sendable {
     /// - Parameters:
     ///   - places: Places of the storage's local side.
     ///   - storage: The storage's alias.
+    /// - Returns: Those of `places` that must stay; the others are litter.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func named(places: [String], in storage: String) async throws -> Set<String>
 
     /// The subset of drop-folder entries whose bytes a commit has recorded already.
     ///
     /// - Parameter entries: Entries (`INBOXID/TOKEN/ID`).
+    /// - Returns: Those of `entries` that were copied, and must not be saved again.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func recorded(takenEntries entries: [String]) async throws -> Set<String>
 
     /// Forgets drop-folder entries: they are gone, durably.
     ///
     /// - Parameter entries: Entries (`INBOXID/TOKEN/ID`).
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     func forget(takenEntries entries: [String]) async throws
 
     /// Deletes a file: a tombstone that cancels its transfer, and jobs that remove its copies.
@@ -139,6 +169,7 @@ public protocol Catalog: Sendable {
     ///   - name: The file's name.
     ///   - storage: The storage's alias.
     /// - Returns: The tombstone; nil if there was no such file.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     func delete(_ name: String, in storage: String) async throws -> StoredFile?
 
     /// Removes the local bytes of a file that is deleted, or that is on the remote.
@@ -147,6 +178,7 @@ public protocol Catalog: Sendable {
     ///   - file: The file; if its generation has changed, nothing happens.
     ///   - act: Is handed the row as it is now, and removes the bytes, synced.
     /// - Returns: Whether the local copy is gone. The row of a deleted file goes with its last copy.
+    /// - Throws: What `act` throws, and then nothing is changed; else ``CatalogError``.
     func removeLocal(_ file: StoredFile, _ act: @escaping @Sendable (StoredFile) throws -> Void) async throws -> Bool
 
     // MARK: Jobs
@@ -159,6 +191,7 @@ public protocol Catalog: Sendable {
     ///   - task: The name of the task for this transfer; the file's own if nil.
     ///   - dueAt: When it is due.
     /// - Returns: The file, with or without a new job (it may be on its way already, or there); nil if there is none.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     func queueTransfer(_ name: String, in storage: String, task: String?, dueAt: Date) async throws -> StoredFile?
 
     /// Queues another transfer of a file whose remote copy turned out to be gone, if it has a local one.
@@ -167,6 +200,7 @@ public protocol Catalog: Sendable {
     ///   - file: The file, as read; if its generation or state has changed, nothing happens.
     ///   - dueAt: When the transfer is due.
     /// - Returns: Whether a transfer was queued.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     func requeueLost(_ file: StoredFile, dueAt: Date) async throws -> Bool
 
     /// Cancels a file's transfer, also a failed one; it stays `local`. What it may have put on the remote is deleted there.
@@ -175,12 +209,15 @@ public protocol Catalog: Sendable {
     ///   - name: The file's name.
     ///   - storage: The storage's alias.
     /// - Returns: Whether there was a transfer to cancel.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     func cancelTransfer(_ name: String, in storage: String) async throws -> Bool
 
     /// Claims due jobs, raising the fence of each, and plans the remote names of transfers.
     ///
     /// - Parameter request: Which jobs, and under which lease.
     /// - Returns: The claimed jobs; files that are transferred are `transferring` from here.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` the jobs may be claimed, and come back
+    ///   when their leases lapse.
     func claim(_ request: ClaimRequest) async throws -> [TransferJob]
 
     /// Prolongs leases, and notes how far the transfers are.
@@ -189,6 +226,7 @@ public protocol Catalog: Sendable {
     ///   - byteCounts: The bytes handed over so far, by the tickets of the jobs.
     ///   - until: When the leases lapse, in milliseconds of `CLOCK_BOOTTIME`.
     /// - Returns: The tickets that no longer count.
+    /// - Throws: ``CatalogError``; the leases last until the instant that was committed last.
     func renew(_ byteCounts: [JobTicket: Int64], until: Int64) async throws -> Set<JobTicket>
 
     /// Plans another remote name for a transfer, as something foreign lies under the one before.
@@ -204,34 +242,40 @@ public protocol Catalog: Sendable {
     ///
     /// - Parameter completion: How it ended.
     /// - Returns: Whether it counted.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` telling it again is harmless.
     func complete(_ completion: TransferCompletion) async throws -> Bool
 
     /// Notes that a remote name is gone.
     ///
     /// - Parameter ticket: The `deleteRemote` job.
     /// - Returns: Whether it counted.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` telling it again is harmless.
     func completeDeletion(_ ticket: JobTicket) async throws -> Bool
 
     /// Queues again, for now, the deletions that were given up.
     ///
     /// - Parameter storage: The storage's alias.
     /// - Returns: How many jobs were queued.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     func retryDeletions(in storage: String) async throws -> Int
 
     /// Notes that an attempt failed: the job is queued again for a later time, or `failed`.
     ///
     /// - Parameter failure: How it ended.
     /// - Returns: Whether it counted.
+    /// - Throws: ``CatalogError``; telling it again is harmless: the ticket counts once.
     func fail(_ failure: JobFailure) async throws -> Bool
 
     /// Gives jobs back unharmed: a worker that drains, or lost interest. No try is spent.
     ///
     /// - Parameter tickets: The jobs.
+    /// - Throws: ``CatalogError``; jobs that can't be given back are rescued when their leases lapse.
     func release(_ tickets: [JobTicket]) async throws
 
     /// Notes that an attempt that lost its job has ended: what waited for it to end is due now.
     ///
     /// - Parameter ticket: The job as it was claimed.
+    /// - Throws: ``CatalogError``; telling it again is harmless.
     func acknowledgeLoss(of ticket: JobTicket) async throws
 
     /// Takes back jobs from workers that are dead or whose leases have lapsed. No try is spent.
@@ -242,11 +286,15 @@ public protocol Catalog: Sendable {
     ///   - bootID: The machine's boot; leases of others have lapsed.
     ///   - now: Now, in milliseconds of `CLOCK_BOOTTIME`.
     /// - Returns: How many jobs were taken back.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     func rescue(deadTokens: Set<String>, storages: [String], bootID: String, now: Int64) async throws -> Int
 
     /// The tokens that hold leases now, of the given storages, or that a remote deletion waits for.
     ///
     /// - Parameter storages: The aliases whose jobs to look at.
+    /// - Returns: Sets of tokens by alias; an alias that nobody holds a lease for may be missing.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func leaseholders(storages: [String]) async throws -> [String: Set<String>]
 
     /// When the next job of the storages is due; nil if none waits.
@@ -254,6 +302,9 @@ public protocol Catalog: Sendable {
     /// - Parameters:
     ///   - storages: The aliases.
     ///   - tasks: The names of the transfer tasks that count, per alias.
+    /// - Returns: An instant, in the past if a job could be claimed now.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func nextDueAt(storages: [String], tasks: [String: Set<String>]) async throws -> Date?
 
     // MARK: Views
@@ -267,6 +318,9 @@ public protocol Catalog: Sendable {
     /// A page of files, in the order of their identifiers.
     ///
     /// - Parameter query: Which files.
+    /// - Returns: Rows, at most `limit` of them, deleted files included; an empty page is behind the last.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func files(_ query: FileQuery) async throws -> [StoredFile]
 
     /// A page of the names directly or indirectly below a directory, deleted files left out, sorted by bytes.
@@ -276,11 +330,17 @@ public protocol Catalog: Sendable {
     ///   - directory: The directory; empty for all.
     ///   - after: The last name of the page before.
     ///   - limit: The most names.
+    /// - Returns: Whole names, at most `limit` of them; an empty page is behind the last.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func names(in storage: String, below directory: String, after: String?, limit: Int) async throws -> [String]
 
     /// The jobs that no worker takes as it knows neither their task nor their storage, counted by alias and task.
     ///
     /// - Parameter tasks: The names of the transfer tasks that are known, per alias.
+    /// - Returns: A count for each pair of alias and task that has any.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func unclaimable(tasks: [String: Set<String>]) async throws -> [UnclaimableJobs]
 
     /// Recorded events after a number, oldest first.
@@ -288,6 +348,9 @@ public protocol Catalog: Sendable {
     /// - Parameters:
     ///   - id: The number of the last event seen.
     ///   - limit: The most events.
+    /// - Returns: Events in the order of their numbers, which have gaps; empty if there is none yet.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func events(after id: Int64, limit: Int) async throws -> [StorageEvent]
 
     /// The number of the newest event.
@@ -296,6 +359,7 @@ public protocol Catalog: Sendable {
     /// Removes events that are older than the retention.
     ///
     /// - Parameter before: Events before this instant go.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     func trimEvents(before: Date) async throws
 
     /// The files and directories of this machine that the catalog itself lies in, as absolute paths; none for a server.

@@ -55,6 +55,8 @@ public struct StorageOptionReader: Sendable {
     /// Takes an option that is a text.
     ///
     /// - Parameter names: The option's name, and others that it goes by.
+    /// - Returns: The text; nil if the option is absent or null.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if it is something else.
     public mutating func string(_ names: String...) throws -> String? {
         switch take(names) {
         case nil, .null?: nil
@@ -66,6 +68,8 @@ public struct StorageOptionReader: Sendable {
     /// Takes an option that is true or false.
     ///
     /// - Parameter names: The option's name, and others that it goes by.
+    /// - Returns: The truth value; nil if the option is absent or null.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if it is something else.
     public mutating func bool(_ names: String...) throws -> Bool? {
         switch take(names) {
         case nil, .null?: nil
@@ -77,6 +81,8 @@ public struct StorageOptionReader: Sendable {
     /// Takes an option that is a whole number.
     ///
     /// - Parameter names: The option's name, and others that it goes by.
+    /// - Returns: The number; nil if the option is absent or null.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if it is something else.
     public mutating func integer(_ names: String...) throws -> Int? {
         switch take(names) {
         case nil, .null?: nil
@@ -88,6 +94,8 @@ public struct StorageOptionReader: Sendable {
     /// Refuses what is left.
     ///
     /// - Parameter known: The names of the options that there are.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names the first option nobody
+    ///   asked for.
     public func finish(known: String) throws {
         guard let unknown = rest.keys.sorted().first else { return }
         throw StorageError(

@@ -18,23 +18,30 @@ public protocol DropSink: Sendable {
     /// Makes the drop folder known to the catalog and to the local storage, before anything is taken from it.
     ///
     /// - Parameter folder: The drop folder.
+    /// - Throws: ``CatalogError`` if it can't be recorded, or ``StorageError`` if the local location isn't there.
     func begin(_ folder: DropFolderRegistration) async throws
 
     /// Saves a file that was taken from a drop folder.
     ///
     /// - Parameter drop: The file.
     /// - Returns: The file's row, or that it was left out because its name is taken.
+    /// - Throws: ``StorageError`` or ``CatalogError``; the taken entry is untouched then. After
+    ///   ``CatalogError/Code/outcomeUnknown`` ask ``recorded(takenEntries:)`` before trying again.
     func take(_ drop: DroppedFile) async throws -> DropOutcome
 
     /// The subset of entries whose bytes are committed already, or still serve as the bytes of a committed file: nobody
     /// may take or remove those in the second case; ``forget(takenEntries:)`` follows the removal of those in the first.
     ///
     /// - Parameter entries: The entries.
+    /// - Returns: What is known of each entry; an entry that is missing in it is known to nobody.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     func recorded(takenEntries entries: [String]) async throws -> [String: TakenEntryState]
 
     /// Forgets entries that were copied and recorded: they are removed from the drop folder, durably.
     ///
     /// - Parameter entries: The entries.
+    /// - Throws: ``CatalogError``; forgetting them again is harmless.
     func forget(takenEntries entries: [String]) async throws
 }
 

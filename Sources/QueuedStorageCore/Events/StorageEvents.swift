@@ -73,6 +73,7 @@ extension Catalog {
     /// - Parameters:
     ///   - id: The number of the last event seen; the newest one there is if nil.
     ///   - alias: The storage whose events are wanted; all if nil.
+    /// - Returns: The events, oldest first; the sequence ends when its task is cancelled.
     public func events(since id: Int64? = nil, of alias: String? = nil) -> RecordedEvents {
         // Not structured: it asks for one number, at once, so that nothing is missed until the first event is asked for.
         RecordedEvents(

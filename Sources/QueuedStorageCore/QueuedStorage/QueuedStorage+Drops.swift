@@ -8,6 +8,7 @@ extension QueuedStorage: DropSink {
     /// Makes a drop folder known to the catalog and to the local storage.
     ///
     /// - Parameter folder: The drop folder.
+    /// - Throws: ``CatalogError`` or ``StorageError``, as ``start()``, or if the folder can't be recorded.
     public func begin(_ folder: DropFolderRegistration) async throws {
         try await start()
         let local = local
@@ -18,15 +19,18 @@ extension QueuedStorage: DropSink {
     /// Saves a taken file as it is, without a model.
     ///
     /// - Parameter drop: The file.
+    /// - Returns: The row; or that the name is taken and the file is to be skipped.
+    /// - Throws: ``StorageError`` or ``CatalogError``; the taken entry is untouched then.
     public func take(_ drop: DroppedFile) async throws -> DropOutcome { try await take(drop, record: nil) }
 
     /// Saves a taken file.
     ///
     /// - Parameters:
     ///   - drop: The file.
-    ///   - owner: The model's row and field that it belongs to, if that is known before.
     ///   - maxLength: The longest name allowed, in Unicode scalars.
-    ///   - record: Commits the row, alone if nil.
+    ///   - record: Commits the row; alone, without a model's, if nil.
+    /// - Returns: The row; or that the name is taken and the file is to be skipped.
+    /// - Throws: ``StorageError`` or ``CatalogError``, and what `record` throws; the taken entry is untouched then.
     package func take(
         _ drop: DroppedFile,
         maxLength: Int? = nil,
@@ -52,6 +56,9 @@ extension QueuedStorage: DropSink {
     /// What the catalog knows of a drop folder's taken entries.
     ///
     /// - Parameter entries: The entries.
+    /// - Returns: The state of each entry that is known; the others are missing.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
     public func recorded(takenEntries entries: [String]) async throws -> [String: TakenEntryState] {
         try await start()
         let placed = try await catalog.named(places: entries.map { "inbox/\($0)" }, in: alias)
@@ -65,6 +72,7 @@ extension QueuedStorage: DropSink {
     /// Forgets entries that were copied, and are removed from the drop folder.
     ///
     /// - Parameter entries: The entries.
+    /// - Throws: ``CatalogError``; forgetting them again is harmless.
     public func forget(takenEntries entries: [String]) async throws {
         try await catalog.forget(takenEntries: entries)
     }

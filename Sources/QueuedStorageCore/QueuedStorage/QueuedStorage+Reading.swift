@@ -9,6 +9,9 @@ extension QueuedStorage {
     /// A file that the catalog doesn't know is looked for on both sides, locally first.
     ///
     /// - Parameter name: The file's name.
+    /// - Returns: ``local`` or ``remote``; there the file has the name that ``StoredFile`` says.
+    /// - Throws: ``CatalogError`` if the catalog can't be asked; for a file that it doesn't know, what the remote
+    ///   throws.
     public func storage(for name: String) async throws -> any Storage {
         try await isUsingRemote(name) ? remote : local
     }
@@ -16,11 +19,17 @@ extension QueuedStorage {
     /// Whether a file is read from the local side now.
     ///
     /// - Parameter name: The file's name.
+    /// - Returns: True from the save until the transfer is done.
+    /// - Throws: ``CatalogError`` if the catalog can't be asked; for a file that it doesn't know, what the remote
+    ///   throws.
     public func isUsingLocal(_ name: String) async throws -> Bool { try await !isUsingRemote(name) }
 
     /// Whether a file is read from the remote side now.
     ///
     /// - Parameter name: The file's name.
+    /// - Returns: True once the transfer is done, unless the local copy is preferred and there.
+    /// - Throws: ``CatalogError`` if the catalog can't be asked; for a file that it doesn't know, what the remote
+    ///   throws.
     public func isUsingRemote(_ name: String) async throws -> Bool {
         try await start()
         if let file = try await catalog.file(name, in: alias) { return servesRemotely(file) }
@@ -28,10 +37,12 @@ extension QueuedStorage {
         return try await remote.exists(name)
     }
 
-    /// The key under which a cache may keep something about a file, as in django-queued-storage: the prefix, `_`, and the
-    /// percent-encoded name. Give storages that share a cache prefixes of their own; nothing here relies on the key.
+    /// The key under which a cache may keep something about a file, as in django-queued-storage.
+    ///
+    /// Give storages that share a cache prefixes of their own; nothing here relies on the key.
     ///
     /// - Parameter name: The file's name.
+    /// - Returns: The prefix, `_`, and the percent-encoded name.
     public func cacheKey(for name: String) -> String { "\(cachePrefix)_\(FileName.cacheKey(name))" }
 
     func servesRemotely(_ file: StoredFile) -> Bool {
@@ -264,6 +275,7 @@ extension QueuedStorage {
     /// The absolute path of a file's local copy.
     ///
     /// - Parameter name: The file's name.
+    /// - Returns: The absolute path; by ``StoredFile/remoteName`` if the remote serves the file.
     /// - Throws: ``StorageError`` with ``StorageError/Code/notSupported`` if the side that serves the file has no paths.
     public func path(_ name: String) async throws -> String {
         guard let side = try await storage(for: name) as? any LocalPathStorage else {

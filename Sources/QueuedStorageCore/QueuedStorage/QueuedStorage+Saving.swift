@@ -45,6 +45,10 @@ extension QueuedStorage {
     ///   - maxLength: The longest name allowed, in Unicode scalars.
     ///   - options: As for ``Storage/store(_:as:options:)``.
     /// - Returns: The name that the file really got.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if the name isn't allowed or can't be made to
+    ///   fit, ``StorageError/Code/alreadyExists`` if it is taken and may not give way, or ``StorageError/Code/full``;
+    ///   ``CatalogError`` if the save couldn't be committed, and then nothing is saved, except after
+    ///   ``CatalogError/Code/outcomeUnknown``.
     public func save(
         _ name: String,
         _ content: FileContent,
@@ -210,6 +214,8 @@ extension QueuedStorage {
     /// A transfer that is queued or runs is cancelled. A file that the catalog doesn't know is deleted on both sides.
     ///
     /// - Parameter name: The file's name.
+    /// - Throws: ``CatalogError`` if the deletion couldn't be committed; for a file that the catalog doesn't know, what
+    ///   either side throws.
     public func delete(_ name: String) async throws {
         try await start()
         guard let deleted = try await catalog.delete(name, in: alias) else {

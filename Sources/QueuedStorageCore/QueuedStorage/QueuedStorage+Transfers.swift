@@ -27,6 +27,7 @@ extension QueuedStorage {
     ///
     /// - Parameter name: The file's name.
     /// - Returns: Whether there was a transfer to cancel.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     @discardableResult
     public func cancelTransfer(_ name: String) async throws -> Bool {
         try await start()

@@ -72,7 +72,10 @@ public struct QueuedStorageOptions: Hashable, Sendable {
 extension QueuedStorageOptions {
     /// The options with what is nil taken from the environment, else from the defaults, and checked.
     ///
-    /// - Parameter environment: The environment variables.
+    /// - Parameters:
+    ///   - alias: The storage's alias, for the error's sentence.
+    ///   - environment: The environment variables.
+    /// - Returns: What failures mean, and what cache keys begin with.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names the wrong option.
     package func resolved(alias: String, environment: [String: String]) throws -> (
         policy: RetryPolicy, cachePrefix: String

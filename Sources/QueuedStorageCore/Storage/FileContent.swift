@@ -39,6 +39,7 @@ public struct FileContent: Sendable {
     /// - Parameters:
     ///   - bytes: The bytes.
     ///   - contentType: Their media type.
+    /// - Returns: Content that can be read any number of times.
     public static func bytes(_ bytes: some Sequence<UInt8>, contentType: String? = nil) -> Self {
         Self(.bytes(Array(bytes)), contentType: contentType)
     }
@@ -48,6 +49,7 @@ public struct FileContent: Sendable {
     /// - Parameters:
     ///   - text: The text.
     ///   - contentType: Its media type.
+    /// - Returns: Content that can be read any number of times.
     public static func text(_ text: String, contentType: String? = nil) -> Self {
         Self(.bytes(Array(text.utf8)), contentType: contentType)
     }
@@ -57,6 +59,7 @@ public struct FileContent: Sendable {
     /// - Parameters:
     ///   - path: The file's path.
     ///   - contentType: Its media type.
+    /// - Returns: Content that is opened when it is stored; that the file is missing shows then.
     public static func file(_ path: String, contentType: String? = nil) -> Self {
         Self(.path(path), contentType: contentType)
     }
@@ -66,6 +69,7 @@ public struct FileContent: Sendable {
     /// - Parameters:
     ///   - path: The file's path; nobody may still write to it.
     ///   - contentType: Its media type.
+    /// - Returns: Content that is opened when it is stored, and whose file goes away after.
     public static func temporaryFile(_ path: String, contentType: String? = nil) -> Self {
         var content = Self(.path(path), contentType: contentType)
         content.isTemporary = true
@@ -95,6 +99,7 @@ public struct FileContent: Sendable {
     ///   - buffers: The buffers; the sequence is iterated once.
     ///   - size: How many bytes will come, if that is known; another number is an error.
     ///   - contentType: Their media type.
+    /// - Returns: Content that can be stored once.
     public static func stream<Buffers: AsyncSequence & Sendable>(
         _ buffers: Buffers,
         size: Int64? = nil,

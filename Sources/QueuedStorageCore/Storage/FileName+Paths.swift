@@ -56,6 +56,7 @@ extension FileName {
     /// Source: Django 5.2, `filepath_to_uri`; RFC 3986, section 2.1.
     ///
     /// - Parameter name: The name; backslashes count as separators.
+    /// - Returns: ASCII: letters, digits and `_.-~/!*()'` as they are, every other byte of UTF-8 as `%XX`.
     public static func percentEncoded(_ name: String) -> String {
         let hexadecimal = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []
@@ -80,6 +81,7 @@ extension FileName {
     /// - Parameters:
     ///   - name: The name; slashes at its beginning don't count.
     ///   - base: The base address; a slash is added where it doesn't end in one.
+    /// - Returns: The address: base, and encoded name without `.` and `..`.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if the name leads out of the storage.
     public static func url(_ name: String, base: String) throws -> String {
         try validateComponents(name)

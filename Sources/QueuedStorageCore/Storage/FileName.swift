@@ -59,6 +59,7 @@ public enum FileName {
     /// blanks become `_`.
     ///
     /// - Parameter name: A last component.
+    /// - Returns: A last component of letters, digits, `_`, `-` and `.`, of any script.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if nothing usable is left.
     public static func cleaned(_ name: String) throws -> String {
         var scalars = Substring(name).unicodeScalars
@@ -98,6 +99,7 @@ public enum FileName {
     /// Leading dots belong to the root, and a name that ends in a dot has no suffix.
     ///
     /// - Parameter component: The last component of a name.
+    /// - Returns: Both parts, which joined are the component; the extension begins with a dot or is empty.
     public static func splitExtension(_ component: String) -> (root: String, ext: String) {
         let scalars = component.unicodeScalars
         guard scalars.last != ".", let start = scalars.firstIndex(where: { $0 != "." }),

@@ -26,6 +26,7 @@ extension FileReader {
     /// Cuts the bytes anew.
     ///
     /// - Parameter end: Finds the end of the first piece of what was read so far, given how many bytes it saw before.
+    /// - Returns: A reader whose buffers are the pieces; what follows the last end is the last piece.
     private func cut(_ end: @escaping @Sendable (ArraySlice<UInt8>, Int) -> Int?) -> FileReader {
         FileReader(size: size) {
             let next = makeAsyncIterator().read

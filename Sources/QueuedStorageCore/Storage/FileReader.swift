@@ -42,6 +42,7 @@ public struct FileReader: AsyncSequence, Sendable {
     /// Reads everything into memory.
     ///
     /// - Parameter maxSize: The most bytes to take.
+    /// - Returns: All bytes, in order.
     /// - Throws: ``StorageError`` with ``StorageError/Code/full`` if there is more.
     public func collect(upTo maxSize: Int = .max) async throws -> [UInt8] {
         var bytes: [UInt8] = []

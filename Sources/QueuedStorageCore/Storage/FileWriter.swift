@@ -25,6 +25,7 @@ public struct FileWriter: Sendable {
     /// Takes the next bytes.
     ///
     /// - Parameter bytes: The bytes; they are handed on before the call returns.
+    /// - Throws: What the storage throws when it can't take them; discard the writer then.
     public func write(_ bytes: some Sequence<UInt8>) async throws { try await writeBytes(Array(bytes)) }
 
     /// Publishes the file, durably.

@@ -23,17 +23,24 @@ public protocol LocalStorage: Storage {
     ///   - content: The bytes.
     ///   - computesSHA256: Whether to hash bytes even where they could be cloned without reading them.
     /// - Returns: Where the bytes are. Nothing stays behind after an error or a cancellation.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/full`` if there is no room, ``StorageError/Code/notFound``
+    ///   if the content's own file is gone, and whatever a stream throws.
     func stage(_ content: FileContent, computesSHA256: Bool) async throws -> StagedFile
 
     /// Keeps a file that was taken from a drop folder: where it lies if the location can place it from there by
     /// renaming and nobody else can still write to it, else as a copy in the staging area. Synced either way.
     ///
     /// - Parameter taken: The taken file.
+    /// - Returns: Where the bytes are; `inbox/…` if they stayed where they were taken.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/full`` if there is no room for a copy; the taken file is
+    ///   untouched then.
     func stage(_ taken: TakenFile) async throws -> StagedFile
 
     /// Removes staged bytes that no row names.
     ///
     /// - Parameter place: Where they are.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/denied`` or ``StorageError/Code/failed``; bytes that are
+    ///   absent are discarded already.
     func discard(_ place: String) throws
 
     /// Gives staged bytes their name. Idempotent: a place that is gone was placed before.
@@ -52,6 +59,8 @@ public protocol LocalStorage: Storage {
     /// - Parameters:
     ///   - names: The names whose directories are to be synced.
     ///   - places: The places whose directories are to be synced.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/failed`` if the device couldn't write; the acts may be lost
+    ///   with the power then, and their places must be kept.
     func sync(names: [String], places: [String]) throws
 
     /// Removes the local bytes of a file: first at its place, then under its name, so that a late placer finds nothing
@@ -60,6 +69,8 @@ public protocol LocalStorage: Storage {
     /// - Parameters:
     ///   - name: The file's name.
     ///   - place: The file's place, if its row has one.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/denied`` or ``StorageError/Code/failed`` if bytes are left;
+    ///   bytes that are absent are removed already.
     func removeCopy(_ name: String, place: String?) throws
 
     /// Frees what ``removeCopy(_:place:)`` only moved away, because freeing it takes long.
@@ -77,11 +88,16 @@ public protocol LocalStorage: Storage {
     /// Tells whether the process that took a token lives.
     ///
     /// - Parameter token: A token of this location.
+    /// - Returns: False if no process holds its lock.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` if the location isn't there to be asked.
     func isAlive(_ token: String) throws -> Bool
 
     /// Tells whether the process lives that keeps bytes at a place, and will give them their name itself.
     ///
     /// - Parameter place: A place of this location, or of a drop folder's that it knows.
+    /// - Returns: False if the process is dead, and anyone may place what it left.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` if the location, or the drop folder, isn't there
+    ///   to be asked.
     func isOwnerAlive(ofPlace place: String) throws -> Bool
 
     /// The tokens of this location whose processes are dead and that left something.
@@ -91,11 +107,15 @@ public protocol LocalStorage: Storage {
     ///
     /// - Parameter token: The dead process's token.
     /// - Returns: What it left; nil if another process was faster or the owner lives.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` if the location isn't there, or
+    ///   ``StorageError/Code/denied`` if what was left can't be read.
     func takeOver(_ token: String) throws -> DeadToken?
 
     /// Makes a drop folder known, so that places in it can be found.
     ///
     /// - Parameter folder: The drop folder.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/denied``, ``StorageError/Code/full`` or
+    ///   ``StorageError/Code/failed`` if the location can't keep it.
     func register(_ folder: DropFolderRegistration) throws
 }
 

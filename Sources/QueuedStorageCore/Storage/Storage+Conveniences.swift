@@ -83,7 +83,13 @@ extension Storage {
 package protocol RetryingStorage: Storage {
     /// Stores content under the first free one of several names.
     ///
-    /// - Parameter next: Makes the next name of one that is taken.
+    /// - Parameters:
+    ///   - content: The bytes; read once.
+    ///   - name: The first name to try.
+    ///   - options: As for ``Storage/store(_:as:options:)``.
+    ///   - next: Makes the next name of one that is taken.
+    /// - Returns: What was stored, and under which of the names.
+    /// - Throws: ``StorageError``, and what `next` throws; nothing of the content stays behind then.
     func store(
         _ content: FileContent,
         as name: String,

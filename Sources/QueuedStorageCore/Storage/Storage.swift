@@ -45,11 +45,16 @@ public protocol Storage: Sendable {
     /// Deletes a file; one that is absent is deleted already.
     ///
     /// - Parameter name: The file's name; an empty one is refused.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if the name is empty or leads out of the
+    ///   storage, or ``StorageError/Code/isDirectory`` if it is a directory that isn't empty.
     func delete(_ name: String) async throws
 
     /// Tells whether anything has the name.
     ///
     /// - Parameter name: A file's name, or a directory's where the storage has directories.
+    /// - Returns: False if nothing has it.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` or ``StorageError/Code/denied`` where the storage
+    ///   can't tell.
     func exists(_ name: String) async throws -> Bool
 
     /// Lists the directories and files directly below a directory.
@@ -62,27 +67,39 @@ public protocol Storage: Sendable {
     /// Returns the size of a file, in bytes.
     ///
     /// - Parameter name: The file's name.
+    /// - Returns: Its number of bytes.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if there is no such file.
     func size(_ name: String) async throws -> Int64
 
     /// Returns the address under which clients reach a file.
     ///
     /// - Parameter name: The file's name; one that leads out of the storage is refused.
+    /// - Returns: The address, absolute or relative to the site, with the name percent-encoded.
     /// - Throws: ``StorageError`` with ``StorageError/Code/notSupported`` if the storage has no addresses.
     func url(_ name: String) async throws -> String
 
     /// Returns when a file was last read.
     ///
     /// - Parameter name: The file's name.
+    /// - Returns: The instant, as exactly as the storage knows it.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if there is no such file, or
+    ///   ``StorageError/Code/notSupported`` if the storage doesn't keep this time.
     func accessedAt(_ name: String) async throws -> Date
 
     /// Returns when a file was made.
     ///
     /// - Parameter name: The file's name.
+    /// - Returns: The instant; where the storage keeps none, that of the last change of its description.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if there is no such file, or
+    ///   ``StorageError/Code/notSupported`` if the storage doesn't keep this time.
     func createdAt(_ name: String) async throws -> Date
 
     /// Returns when a file was last changed.
     ///
     /// - Parameter name: The file's name.
+    /// - Returns: The instant, as exactly as the storage knows it.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if there is no such file, or
+    ///   ``StorageError/Code/notSupported`` if the storage doesn't keep this time.
     func modifiedAt(_ name: String) async throws -> Date
 
     /// Opens a file for writing; the storage shows it once the writer is closed, and not before.
@@ -90,11 +107,15 @@ public protocol Storage: Sendable {
     /// - Parameters:
     ///   - name: The name to publish under.
     ///   - options: As for ``store(_:as:options:)``.
+    /// - Returns: The writer; letting it go without closing it leaves nothing behind.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName``; that the name is taken may show only when the
+    ///   writer is closed.
     func openForWriting(_ name: String, options: StoreOptions) async throws -> FileWriter
 
     /// Returns a name fit for this storage, made of a client's file name (a last component).
     ///
     /// - Parameter name: What the client called the file.
+    /// - Returns: A last component of letters, digits, `_`, `-` and `.`, unless the storage has other rules.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if nothing usable is left of it.
     func validName(_ name: String) throws -> String
 
@@ -103,6 +124,7 @@ public protocol Storage: Sendable {
     /// - Parameters:
     ///   - root: The name up to its extension.
     ///   - ext: The extension with its dot, or nothing.
+    /// - Returns: A last component that nobody can foresee: root, `_`, seven random letters and digits, extension.
     func alternativeName(root: String, ext: String) -> String
 
     /// Tells whether a name is free and short enough.
@@ -110,6 +132,9 @@ public protocol Storage: Sendable {
     /// - Parameters:
     ///   - name: The whole name.
     ///   - maxLength: The longest name allowed, in Unicode scalars; no limit if nil or 0.
+    /// - Returns: True if nothing has the name and it fits.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` or ``StorageError/Code/denied`` where the storage
+    ///   can't tell.
     func isNameAvailable(_ name: String, maxLength: Int?) async throws -> Bool
 
     /// Returns the name itself if it is free, else a free alternative.
@@ -117,11 +142,16 @@ public protocol Storage: Sendable {
     /// - Parameters:
     ///   - name: The wanted name.
     ///   - maxLength: The longest name allowed, in Unicode scalars; no limit if nil or 0.
+    /// - Returns: A name that was free a moment ago; only a store tells who got it.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if no name of that length can be made of it.
     func availableName(_ name: String, maxLength: Int?) async throws -> String
 
     /// Returns the valid form of a name whose directories the application chose and whose last component a client chose.
     ///
     /// - Parameter filename: Directories and file name, joined by `/`.
+    /// - Returns: Directories as they were, and the last component cleaned by ``validName(_:)``.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if it leads upwards, is absolute, or nothing
+    ///   usable is left of its last component.
     func generateFilename(_ filename: String) throws -> String
 }
 

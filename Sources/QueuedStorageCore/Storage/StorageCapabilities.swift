@@ -3,6 +3,7 @@ public protocol LocalPathStorage: Storage {
     /// Returns the absolute path of a file, whether or not it exists.
     ///
     /// - Parameter name: The file's name.
+    /// - Returns: The path, absolute and normalised; symbolic links are not resolved.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if the name leads out of the storage.
     func path(_ name: String) throws -> String
 }
@@ -17,6 +18,7 @@ public protocol ChecksumStorage: Storage {
     ///
     /// - Parameter name: The file's name.
     /// - Returns: The checksum, or nil if the storage has none for this file.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if there is no such file.
     func checksum(_ name: String) async throws -> Checksum?
 }
 
@@ -36,6 +38,8 @@ public protocol ResumableStorage: Storage {
     /// Returns how many bytes of an upload the storage holds durably; 0 if it never heard of it.
     ///
     /// - Parameter upload: The upload's identifier, chosen by the caller: ASCII letters, digits, `-` and `_`.
+    /// - Returns: A number of bytes from the upload's beginning.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` and the like where the storage can't tell.
     func uploadedByteCount(_ upload: String) async throws -> Int64
 
     /// Appends content to an upload, making it if it is new.
@@ -45,6 +49,8 @@ public protocol ResumableStorage: Storage {
     ///   - upload: The upload's identifier.
     ///   - offset: Where the bytes belong; it must be what ``uploadedByteCount(_:)`` said.
     /// - Returns: How many bytes of the upload are durable now.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/failed`` if the offset isn't where the upload ends, or
+    ///   somebody else appends to it; what was durable before stays so.
     func append(_ content: FileContent, to upload: String, at offset: Int64) async throws -> Int64
 
     /// Publishes an upload under a name, and forgets the upload.
@@ -54,11 +60,14 @@ public protocol ResumableStorage: Storage {
     ///   - name: The name to publish under.
     ///   - options: As for ``Storage/store(_:as:options:)``.
     /// - Returns: What was stored.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if there is no such upload, or
+    ///   ``StorageError/Code/alreadyExists`` if the name is taken and may not be replaced; the upload stays then.
     func finish(_ upload: String, as name: String, options: StoreOptions) async throws -> StoredObject
 
     /// Forgets an upload and its bytes; one that is unknown is forgotten already.
     ///
     /// - Parameter upload: The upload's identifier.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` and the like; forgetting it again is harmless.
     func abandon(_ upload: String) async throws
 }
 

@@ -46,6 +46,7 @@ public struct RetryPolicy: Hashable, Sendable {
     ///   - error: What the attempt threw.
     ///   - tries: How many attempts failed before this one.
     ///   - random: A number from 0 to 1 that spreads the delay.
+    /// - Returns: To give up, or to try again after a delay, jitter included.
     public func decide(_ error: any Error, tries: Int, random: Double = .random(in: 0...1)) -> Decision {
         switch failureClass(of: error) {
         case .permanent:
@@ -62,6 +63,7 @@ public struct RetryPolicy: Hashable, Sendable {
     /// What kind of failure an error is.
     ///
     /// - Parameter error: What an attempt threw.
+    /// - Returns: By the code of a ``StorageError``; any other error may pass, and is `transient`.
     public func failureClass(of error: any Error) -> FailureClass {
         guard let error = error as? StorageError else { return .transient }
         switch error.code {

@@ -39,6 +39,7 @@ public struct Transfer: TransferTask {
     ///
     /// - Parameter file: The file.
     /// - Returns: True.
+    /// - Throws: What ``TransferContext/send()`` and ``TransferContext/verifySize()`` throw.
     public func transfer(_ file: TransferContext) async throws -> Bool {
         try await file.send()
         try await file.verifySize()
@@ -58,6 +59,8 @@ public struct TransferAndDelete: TransferTask {
     ///
     /// - Parameter file: The file.
     /// - Returns: True.
+    /// - Throws: What ``TransferContext/send()``, ``TransferContext/verifySize()`` and ``TransferContext/prove()`` throw; the
+    ///   local copy stays then.
     public func transfer(_ file: TransferContext) async throws -> Bool {
         guard try await Transfer().transfer(file) else { return false }
         try await file.prove()

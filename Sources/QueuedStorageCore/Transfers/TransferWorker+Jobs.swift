@@ -166,8 +166,9 @@ extension TransferWorker {
         _ = await insist { try await self.catalog.acknowledgeLoss(of: job.ticket) }
     }
 
-    /// Tells the catalog something, again and again while it can't be written. In the end the lease lapses, and the job
-    /// is done again by whoever claims it.
+    /// Tells the catalog something, again and again while it can't be written.
+    ///
+    /// In the end the lease lapses, and the job is done again by whoever claims it.
     private func insist<Answer: Sendable>(_ tell: @escaping @Sendable () async throws -> Answer) async -> Answer? {
         for attempt in 0..<60 {
             do {

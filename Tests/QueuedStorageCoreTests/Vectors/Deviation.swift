@@ -1,7 +1,9 @@
 import QueuedStorageCore
 import TestSupport
 
-/// Where we do something else than what was observed, and why. Everything that isn't here behaves the same.
+/// Where we do something else than what was observed, and why.
+///
+/// Everything that isn't here behaves the same.
 struct Deviation: Sendable {
     /// What we do.
     enum Instead: Sendable {

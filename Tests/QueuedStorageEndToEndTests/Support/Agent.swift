@@ -15,6 +15,7 @@ final class Agent: Sendable {
     ///   - step: The step before which it dies or pauses; 0 for none.
     ///   - pauses: Whether it pauses there, instead of dying.
     ///   - command: What it does, and with what.
+    /// - Throws: What `Process` throws if there is no agent to start.
     init(_ directory: String, step: Int, pauses: Bool = false, _ command: String...) throws {
         let process = Process()
         process.executableURL = Bundle.main.executableURL?.deletingLastPathComponent().appendingPathComponent(

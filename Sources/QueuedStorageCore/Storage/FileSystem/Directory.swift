@@ -51,8 +51,11 @@ package struct Directory: Sendable {
 
     /// Makes a directory directly below, and syncs this one.
     ///
-    /// - Parameter mode: The exact mode; by the umask if nil.
+    /// - Parameters:
+    ///   - leaf: The new directory's last component.
+    ///   - mode: The exact mode; by the umask if nil.
     /// - Returns: False if there is something already.
+    /// - Throws: ``SystemError`` of `mkdirat`, `fchmod` or `fsync`.
     package func makeDirectory(_ leaf: String, mode: UInt32?) throws -> Bool {
         guard mkdirat(descriptor, leaf, mode_t(mode ?? 0o777)) == 0 else {
             if errno == EEXIST { return false }
@@ -218,7 +221,9 @@ extension OpenFile {
         }
     }
 
-    /// Makes the bytes and their description durable. Once it failed, the file can't be believed any more.
+    /// Makes the bytes and their description durable.
+    ///
+    /// Once it failed, the file can't be believed any more.
     package func sync() throws {
         guard fsync(descriptor) == 0 else { throw SystemError(errno, "fsync") }
     }

@@ -249,6 +249,7 @@ extension Storage where Self == FileSystemStorage {
     /// - Parameters:
     ///   - location: The directory.
     ///   - baseURL: The address under which clients reach it, if they can.
+    /// - Returns: A storage that makes the directory at its first use.
     public static func fileSystem(_ location: String, baseURL: String? = nil) -> Self {
         FileSystemStorage(location: location, baseURL: baseURL)
     }

@@ -7,6 +7,7 @@ extension StorageError {
     ///   - verb: What failed, such as `stored`.
     ///   - name: The file's name.
     ///   - error: What was thrown; errors that say enough are returned as they are.
+    /// - Returns: A ``StorageError`` for a ``SystemError``; any other error as it is.
     package static func couldNot(_ verb: String, _ name: String, _ error: any Error) -> any Error {
         guard let error = error as? SystemError else { return error }
         let (code, reason) = error.meaning

@@ -33,6 +33,8 @@ package final class TemporaryFile: Sendable {
     ///   - tag: What its name carries if it needs one.
     ///   - named: Whether to give it a name even where none is needed.
     ///   - home: Opens the private folder for names.
+    /// - Returns: The file, empty and open for reading and writing, mode 0600; unnamed where the file system allows it.
+    /// - Throws: ``SystemError`` of `openat`, or what `home` throws.
     package static func make(
         in directory: Directory,
         tag: String?,
@@ -77,6 +79,7 @@ package final class TemporaryFile: Sendable {
     ///   - leaf: The name.
     ///   - replacing: Whether a file of that name gives way.
     ///   - home: Opens the private folder for names.
+    /// - Throws: ``SystemError`` of `linkat` or `renameat2`; with `EEXIST` if the name is taken and may not give way.
     package func publish(
         in directory: Directory,
         as leaf: String,
