@@ -177,6 +177,11 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "QueuedStorageCLITests",
+            dependencies: ["QueuedStorageCLI", "QueuedStorageSchemas"],
+            swiftSettings: swiftSettings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,124 @@
+import FoundationEssentials
+import Glibc
+import QueuedStorageCore
+import QueuedStorageIngest
+import QueuedStorageSQLite
+
+/// Looks whether what is declared is there, can be used, and stays out of each other's way; changes nothing.
+struct ConfigurationCheck: Sendable {
+    let declarations: Declarations
+
+    init(_ declarations: Declarations) { self.declarations = declarations }
+
+    /// Looks at directories; blocks.
+    ///
+    /// - Throws: ``CommandFailure`` for the first thing to be mended.
+    func run() throws {
+        let origin = Origin(text: declarations.file.map { "\($0): database" } ?? "database")
+        let directory = FileName.split(declarations.database).directory
+        try mustBeUsable(directory, "the directory of the database", origin)
+        try refuseOneAliasTwice()
+        var places: [(path: String, role: String)] = []
+        for storage in declarations.storages {
+            try mustBeUsable(storage.local, "the local directory", storage.localOrigin)
+            places.append((storage.local, "local directory of \(storage.alias)"))
+            if let remote = storage.remote.directory {
+                try mustBeUsable(remote, "the remote directory", storage.remoteOrigin)
+                places.append((remote, "remote directory of \(storage.alias)"))
+            }
+        }
+        for folder in declarations.dropFolders {
+            try mustBeUsable(folder.path, "the drop folder", folder.origin)
+            places.append((folder.path, "drop folder \(folder.alias)"))
+        }
+        for (index, place) in places.enumerated() {
+            for other in places[..<index] { try Overlap.refuse(other.path, place.path, other.role, place.role) }
+            // The database itself may not be there yet: its directory may hold the others, but not lie in one.
+            if Self.isIn(directory, place.path) {
+                throw origin.failure(
+                    "the database \"\(Text.escaped(declarations.database))\" lies in the \(place.role) "
+                        + "\"\(Text.escaped(place.path))\": each needs a place of its own"
+                )
+            }
+        }
+        try checkOptions()
+    }
+
+    private func refuseOneAliasTwice() throws {
+        var paths: Set<String> = []
+        for folder in declarations.dropFolders where !paths.insert(folder.path).inserted {
+            throw folder.origin.failure("\"\(Text.escaped(folder.path))\" is a drop folder already")
+        }
+    }
+
+    /// Lets the storages themselves judge what the configuration and the environment say.
+    private func checkOptions() throws {
+        for storage in declarations.storages {
+            do {
+                _ = try storage.options.resolved(
+                    alias: storage.alias,
+                    environment: ProcessInfo.processInfo.environment
+                )
+            } catch {
+                throw storage.origin.failure("\(error)")
+            }
+        }
+    }
+
+    private func mustBeUsable(_ path: String, _ role: String, _ origin: Origin) throws {
+        try Directories.mustExist(path, role, origin)
+        guard access(path, R_OK | W_OK | X_OK) == 0 else {
+            throw origin.failure(
+                "\(role) \"\(Text.escaped(path))\" can't be read and written by this user: \(String(cString: strerror(errno)))"
+            )
+        }
+    }
+
+    private static func isIn(_ path: String, _ directory: String) -> Bool {
+        guard let one = realpath(path, nil), let other = realpath(directory, nil) else { return false }
+        defer {
+            free(one)
+            free(other)
+        }
+        let (inner, outer) = (String(cString: one), String(cString: other))
+        return inner == outer || inner.utf8.starts(with: (outer == "/" ? outer : outer + "/").utf8)
+    }
+
+    /// Compares the declarations with a database that is there already.
+    func compareWithDatabase() async throws {
+        let path = declarations.database
+        guard access(path, F_OK) == 0 else { return }
+        let catalog = try await blocking { try SQLiteCatalog(path: path, creates: false) }
+        for known in try await catalog.storages() {
+            guard let storage = declarations.storages.first(where: { $0.alias == known.alias }) else {
+                Console.shared.note("the database knows a storage \"\(known.alias)\", which isn't declared")
+                continue
+            }
+            let fingerprint = try storage.remote.make(nil).fingerprint
+            guard fingerprint == known.remoteFingerprint else {
+                throw storage.origin.failure(
+                    "the remote is \"\(Text.escaped(fingerprint))\", where the database knows "
+                        + "\"\(Text.escaped(known.remoteFingerprint))\": name the right one, or say --moved once if its files moved there"
+                )
+            }
+        }
+    }
+
+    /// What each storage and drop folder is, a line each.
+    var description: [String] {
+        var lines = ["database \(Text.escaped(declarations.database))"]
+        for storage in declarations.storages {
+            let when = storage.isDelayed ? "when asked" : "at once"
+            let keeps = storage.task == .transfer ? "and stay in" : "and then leave"
+            lines.append(
+                "storage \(storage.alias): files go \(when) to \(Text.escaped(storage.remote.address)) \(keeps) \(Text.escaped(storage.local))"
+            )
+        }
+        for folder in declarations.dropFolders {
+            lines.append(
+                "drop folder \(folder.alias): \(Text.escaped(folder.path)), into \(folder.storage) (\(folder.options.mode))"
+            )
+        }
+        return lines + ["fine"]
+    }
+}

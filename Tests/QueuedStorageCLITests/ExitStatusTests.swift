@@ -1,0 +1,167 @@
+import Foundation
+import Testing
+
+@Suite struct ExitStatusTests {
+    @Test func `help is no error, and shows examples`() async throws {
+        try await Sandbox.with { sandbox in
+            for command in [
+                ["--help"], ["watch", "--help"], ["run", "--help"], ["worker", "--help"], ["save", "--help"],
+                ["quarantine", "ls", "--help"], ["config", "check", "--help"],
+            ] {
+                let outcome = try await sandbox.run(command)
+
+                #expect(outcome.status == 0)
+                #expect(outcome.text.contains("xample") || command == ["--help"])
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ["files", "--bogus"], ["watch"], ["save"], ["frobnicate"], ["transfer", "--database", "q.sqlite"],
+        ["retry", "a", "--failed", "--database", "q.sqlite"], ["ls", "-0", "--json", "--database", "q.sqlite"],
+        ["files", "--config", "c.yaml", "--database", "q.sqlite"],
+        ["files", "--state", "lost", "--database", "q.sqlite"],
+        ["save", "a", "--config", "c.yaml", "--delayed"], ["save", "a", "--local", "local"],
+        ["drain", "--timeout", "5", "--database", "q.sqlite"],
+    ])
+    func `wrong use is 2, in one line`(_ arguments: [String]) async throws {
+        try await Sandbox.with { sandbox in
+            let outcome = try await sandbox.run(arguments)
+
+            #expect(outcome.status == 2)
+            #expect(outcome.errors.hasPrefix("qstore: "))
+            #expect(outcome.errors.split(separator: "\n").count == 1)
+        }
+    }
+
+    @Test(arguments: ["status", "files", "events", "drain", "ls"])
+    func `a missing database is 3, and isn't made`(_ command: String) async throws {
+        try await Sandbox.with { sandbox in
+            let outcome = try await sandbox.run([command, "--database", "q.sqlite"])
+
+            #expect(outcome.status == 3)
+            #expect(outcome.errors.contains("there is no database"))
+            #expect(!sandbox.exists("q.sqlite"))
+        }
+    }
+
+    @Test func `a missing directory is 3, with what to type`() async throws {
+        try await Sandbox.with { sandbox in
+            let outcome = try await sandbox.run(
+                ["save", "a", "--local", "no such", "--remote", "remote", "--database", "q.sqlite"])
+
+            #expect(outcome.status == 3)
+            #expect(outcome.errors.contains("mkdir -p '\(sandbox.path)/no such'"))
+            #expect(!sandbox.exists("q.sqlite"))
+        }
+    }
+
+    @Test func `a file that is no database is 3`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.write(String(repeating: "no database ", count: 1000), to: "q.sqlite")
+
+            let outcome = try await sandbox.run(["files"] + sandbox.database)
+
+            #expect(outcome.status == 3)
+        }
+    }
+
+    @Test func `other directories than the database knows are 3, until they are said to have moved`() async throws {
+        try await Sandbox.with { sandbox in
+            _ = try await sandbox.run(["save", "a"] + sandbox.place)
+            try sandbox.makeDirectory("other")
+            let wrongLocal = ["--local", "other", "--remote", "remote", "--database", "q.sqlite"]
+            let wrongRemote = ["--local", "local", "--remote", "other", "--database", "q.sqlite"]
+
+            let local = try await sandbox.run(["save", "b"] + wrongLocal)
+            let remote = try await sandbox.run(["worker", "--once"] + wrongRemote)
+            let moved = try await sandbox.run(["worker", "--once", "--moved"] + wrongRemote)
+
+            #expect(local.status == 3)
+            #expect(local.errors.contains("--moved"))
+            #expect(remote.status == 3)
+            #expect(remote.errors.contains("--moved"))
+            #expect(moved.status == 0)
+            #expect(sandbox.exists("other/a"))
+        }
+    }
+
+    @Test func `a remote in the local directory is 3`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.makeDirectory("local/in")
+
+            let outcome = try await sandbox.run(
+                ["save", "a", "--local", "local", "--remote", "local/in", "--database", "q.sqlite"])
+
+            #expect(outcome.status == 3)
+        }
+    }
+
+    @Test func `addresses that can't be used are 3, and don't repeat a password`() async throws {
+        try await Sandbox.with { sandbox in
+            let secret = try await sandbox.run(
+                ["save", "a", "--local", "local", "--remote", "file://me:hunter2@host/dir", "--database", "q.sqlite"])
+            let unknown = try await sandbox.run(
+                ["save", "a", "--local", "local", "--remote", "gopher://host/dir", "--database", "q.sqlite"])
+
+            #expect(secret.status == 3)
+            #expect(secret.errors.contains("password"))
+            #expect(!secret.errors.contains("hunter2"))
+            #expect(unknown.status == 3)
+            #expect(unknown.errors.contains("gopher"))
+            #expect(unknown.errors.contains("file:///"))
+        }
+    }
+
+    @Test func `a file that isn't there is 1`() async throws {
+        try await Sandbox.with { sandbox in
+            _ = try await sandbox.run(["save", "a"] + sandbox.place)
+
+            for command in [["get", "b"], ["rm", "b"], ["url", "b"]] {
+                #expect(try await sandbox.run(command + sandbox.place).status == 1)
+            }
+            for command in [["retry", "b"], ["cancel", "b"], ["transfer", "b"]] {
+                #expect(try await sandbox.run(command + sandbox.database).status == 1)
+            }
+            #expect(try await sandbox.run(["pause", "b"] + sandbox.database).status == 1)
+            #expect(try await sandbox.run(["save", "x", "missing.txt"] + sandbox.place).status == 1)
+        }
+    }
+
+    @Test func `a drain whose time is up is 75, and says that no worker is alive`() async throws {
+        try await Sandbox.with { sandbox in
+            _ = try await sandbox.run(["save", "a"] + sandbox.place)
+
+            let outcome = try await sandbox.run(["drain", "--timeout", "1ms"] + sandbox.database)
+
+            #expect(outcome.status == 75)
+            #expect(outcome.errors.contains("no worker is alive"))
+        }
+    }
+
+    @Test func `a reader that goes away is no error`() async throws {
+        try await Sandbox.with { sandbox in
+            for name in ["a", "b", "c"] { _ = try await sandbox.run(["save", name] + sandbox.place) }
+
+            let outcome = try await sandbox.shell(
+                "set -o pipefail; for i in 1 2 3; do $Q files --database q.sqlite | true || exit 9; done; "
+                    + "$Q files --json --database q.sqlite | head -n 1 | wc -l"
+            )
+
+            #expect(outcome.status == 0)
+            #expect(outcome.text.contains("1"))
+            #expect(outcome.errors.isEmpty)
+        }
+    }
+
+    @Test func `a full output is 1, and said`() async throws {
+        try await Sandbox.with { sandbox in
+            _ = try await sandbox.run(["save", "a"] + sandbox.place)
+
+            let outcome = try await sandbox.shell("$Q files --database q.sqlite > /dev/full")
+
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("No space left"))
+        }
+    }
+}

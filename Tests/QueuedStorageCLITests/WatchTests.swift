@@ -1,0 +1,194 @@
+import Foundation
+import QueuedStorageSchemas
+import Testing
+
+@Suite struct WatchTests {
+    @Test func `once takes all, brings it there, and deletes the local copies if told`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.makeDirectory("inbox/sub")
+            try sandbox.write("one", to: "inbox/one.txt")
+            try sandbox.write("two", to: "inbox/sub/new\nline")
+
+            let outcome = try await sandbox.run(
+                ["watch", "inbox", "--once", "--task", "TransferAndDelete"] + sandbox.place
+            )
+
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.lines.contains("taken one.txt"))
+            #expect(outcome.lines.contains("transferred sub/new\\nline"))
+            #expect(!sandbox.exists("inbox/one.txt"))
+            #expect(!sandbox.exists("local/one.txt"))
+            #expect(try sandbox.text("remote/one.txt") == "one")
+            #expect(try sandbox.text("remote/sub/new\nline") == "two")
+        }
+    }
+
+    @Test func `once leaves delayed files alone, and that is fine`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.write("one", to: "inbox/one.txt")
+
+            let outcome = try await sandbox.run(["watch", "inbox", "--once", "--delayed"] + sandbox.place)
+
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(sandbox.exists("local/one.txt"))
+            #expect(!sandbox.exists("remote/one.txt"))
+        }
+    }
+
+    @Test func `once is 1 if a file failed`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.makeDirectory("inbox/a")
+            try sandbox.write("one", to: "inbox/a/b")
+            try sandbox.write("in the way", to: "remote/a")
+
+            let outcome = try await sandbox.run(["watch", "inbox", "--once", "--retries", "0"] + sandbox.place)
+
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("1 file failed"))
+        }
+    }
+
+    @Test func `once is 75 while a remote that was known is away`() async throws {
+        try await Sandbox.with { sandbox in
+            _ = try await sandbox.run(["watch", "inbox", "--once"] + sandbox.place)
+            try sandbox.move("remote", to: "away")
+            try sandbox.write("one", to: "inbox/one.txt")
+
+            let offline = try await sandbox.run(["watch", "inbox", "--once"] + sandbox.place)
+            try sandbox.move("away", to: "remote")
+            let retry = try await sandbox.run(["retry", "one.txt"] + sandbox.database)
+            let online = try await sandbox.run(["watch", "inbox", "--once"] + sandbox.place)
+
+            #expect(offline.status == 75, "\(offline.errors)")
+            #expect(retry.status == 0)
+            #expect(online.status == 0, "\(online.errors)")
+            #expect(sandbox.exists("remote/one.txt"))
+        }
+    }
+
+    @Test func `a second watcher is 75`() async throws {
+        try await Sandbox.with { sandbox in
+            let first = try sandbox.start(["watch", "inbox"] + sandbox.place)
+            #expect(await first.says("drop files into"))
+
+            let second = try await sandbox.run(["watch", "inbox"] + sandbox.place)
+
+            #expect(second.status == 75)
+            #expect(second.errors.contains("is being watched by another process"))
+            first.send(SIGTERM)
+            #expect(await first.status() == 0)
+        }
+    }
+
+    @Test func `a missing inbox is 3`() async throws {
+        try await Sandbox.with { sandbox in
+            let outcome = try await sandbox.run(["watch", "nowhere"] + sandbox.place)
+
+            #expect(outcome.status == 3)
+            #expect(outcome.errors.contains("mkdir -p"))
+        }
+    }
+
+    @Test func `a dropped file is taken and transferred, and Ctrl-C drains`() async throws {
+        try await Sandbox.with { sandbox in
+            let watch = try sandbox.start(["watch", "inbox"] + sandbox.place)
+            #expect(await watch.says("drop files into"))
+
+            try sandbox.write("hello", to: "inbox/hello.txt")
+
+            #expect(await watch.says("transferred hello.txt"))
+            #expect(try sandbox.text("remote/hello.txt") == "hello")
+            let status = try await sandbox.run(["status"] + sandbox.database)
+            #expect(status.text.contains("worker: alive"))
+            watch.send(SIGINT)
+            #expect(await watch.status() == 0)
+            #expect(watch.text.contains("stopping"))
+        }
+    }
+
+    @Test func `what a killed watcher had is taken up by the next`() async throws {
+        try await Sandbox.with { sandbox in
+            let watch = try sandbox.start(["watch", "inbox"] + sandbox.place)
+            #expect(await watch.says("drop files into"))
+            for number in 0..<50 { try sandbox.write("\(number)", to: "inbox/\(number).txt") }
+            #expect(await watch.says("taken"))
+
+            watch.send(SIGKILL)
+            _ = await watch.status()
+            let next = try await sandbox.run(["watch", "inbox", "--once"] + sandbox.place)
+
+            #expect(next.status == 0, "\(next.errors)")
+            for number in 0..<50 { #expect(try sandbox.text("remote/\(number).txt") == "\(number)") }
+            let list = try await sandbox.run(["ls"] + sandbox.database)
+            #expect(list.lines.count == 50)
+        }
+    }
+
+    @Test func `run serves all drop folders of a configuration`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.makeDirectory("second")
+            try sandbox.write(
+                """
+                database: q.sqlite
+                storages:
+                  a:
+                    local: local
+                    remote: remote
+                dropFolders:
+                  one:
+                    path: inbox
+                  two:
+                    path: second
+                    exclude: ["*.log"]
+
+                """,
+                to: "qstore.yaml"
+            )
+            let run = try sandbox.start(["run"])
+            try sandbox.write("1", to: "inbox/1")
+            try sandbox.write("2", to: "second/2")
+
+            #expect(await run.says("transferred 1"))
+            #expect(await run.says("transferred 2"))
+            run.send(SIGTERM)
+            #expect(await run.status() == 0)
+        }
+    }
+
+    @Test func `a skipped file lies in quarantine, and can be seen, retried and removed`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.write(
+                """
+                database: q.sqlite
+                storages:
+                  a:
+                    local: local
+                    remote: remote
+                dropFolders:
+                  one:
+                    path: inbox
+                    onCollision: skip
+
+                """,
+                to: "qstore.yaml"
+            )
+            _ = try await sandbox.run(["save", "x.txt"])
+            let run = try sandbox.start(["run"])
+            try sandbox.write("again", to: "inbox/x.txt")
+            #expect(await run.says("quarantined x.txt"))
+            run.send(SIGTERM)
+            _ = await run.status()
+
+            let list = try await sandbox.run(["quarantine", "ls", "--json"])
+            let status = try await sandbox.run(["status", "--json"])
+            let retry = try await sandbox.run(["quarantine", "retry", "x.txt", "--inbox", "inbox"])
+
+            #expect(list.lines.count == 1)
+            #expect(try await SchemaCheck.complaints(about: list.lines, by: Schemas.quarantine, sandbox) == "")
+            #expect(status.text.contains(#""quarantined":1"#))
+            #expect(retry.status == 0)
+            #expect(try sandbox.text("inbox/x.txt") == "again")
+            #expect(try await sandbox.run(["quarantine", "rm", "x.txt"]).status == 1)
+        }
+    }
+}
