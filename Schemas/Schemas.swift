@@ -3,5 +3,22 @@ public enum Schemas {
     /// The SQL of the catalog's first version.
     public static var catalogV1: String { text(PackageResources.catalog_v1_sql) }
 
+    /// The JSON Schema of the configuration file.
+    public static var config: String { text(PackageResources.config_schema_json) }
+    /// The JSON Schema of a line of `qstore events --json`.
+    public static var event: String { text(PackageResources.event_schema_json) }
+    /// The JSON Schema of a line of `qstore files --json`.
+    public static var files: String { text(PackageResources.files_schema_json) }
+    /// The JSON Schema of the result of `qstore status --json`.
+    public static var status: String { text(PackageResources.status_schema_json) }
+    /// The JSON Schema of a line of `qstore ls --json`.
+    public static var list: String { text(PackageResources.ls_schema_json) }
+    /// The JSON Schema of the result of `qstore save --json`.
+    public static var save: String { text(PackageResources.save_schema_json) }
+    /// The JSON Schema of a line of `qstore quarantine ls --json`.
+    public static var quarantine: String { text(PackageResources.quarantine_schema_json) }
+    /// The JSON Schema of a line of the log with `--log-format json`.
+    public static var log: String { text(PackageResources.log_schema_json) }
+
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }

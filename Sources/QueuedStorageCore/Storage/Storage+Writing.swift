@@ -6,25 +6,30 @@ extension Storage {
     /// when the writer is closed.
     public func openForWriting(_ name: String, options: StoreOptions) async throws -> FileWriter {
         try FileName.validate(name)
-        let file = try await blocking { try OpenFile.unnamedTemporary() }
-        let size = Shared(Int64(0))
+        let draft = Shared<(file: OpenFile, size: Int64)?>((try await blocking { try OpenFile.unnamedTemporary() }, 0))
         return FileWriter { bytes in
-            let start = size.value
+            guard let (file, size) = draft.value else { throw StorageError.writerClosed }
             try await blocking {
                 do {
-                    try bytes.withUnsafeBytes { try file.write($0, at: start) }
+                    try bytes.withUnsafeBytes { try file.write($0, at: size) }
                 } catch {
                     throw StorageError.couldNot("stored", name, error)
                 }
             }
-            size.value = start + Int64(bytes.count)
+            draft.value = (file, size + Int64(bytes.count))
         } close: {
-            try await self.store(FileContent(.open(file)), as: name, options: options)
+            guard let (file, _) = draft.value else { throw StorageError.writerClosed }
+            draft.value = nil
+            return try await self.store(FileContent(.open(file)), as: name, options: options)
         } discard: {
-            // The file has no name, so that it goes with its descriptor; its blocks can go at once.
-            ftruncate(file.descriptor, 0)
+            // The file has no name, so that it goes with its descriptor.
+            draft.value = nil
         }
     }
+}
+
+extension StorageError {
+    package static var writerClosed: StorageError { StorageError(.failed, "The writer is closed already.") }
 }
 
 extension OpenFile {

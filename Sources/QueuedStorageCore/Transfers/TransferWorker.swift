@@ -172,7 +172,9 @@ public final class TransferWorker: Service {
         )
     }
 
-    var knownTasks: [String: Set<String>] { storages.mapValues { Set($0.tasks.keys) } }
+    var knownTasks: [String: Set<String>] {
+        storages.mapValues { options.transfersFiles ? Set($0.tasks.keys) : [] }
+    }
 
     /// Wakes the loop when the next job falls due, or its storage's rate limit lets it start.
     private func setAlarm() async throws -> Task<Void, Never>? {

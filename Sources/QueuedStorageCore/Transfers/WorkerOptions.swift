@@ -14,6 +14,8 @@ public struct WorkerOptions: Hashable, Sendable {
     public var drainTimeout: Duration
     /// How long events are kept.
     public var eventRetention: Duration
+    /// Whether transfers are done; a worker without only removes copies of deleted files.
+    public var transfersFiles: Bool
 
     /// Makes options.
     ///
@@ -25,6 +27,7 @@ public struct WorkerOptions: Hashable, Sendable {
     ///   - rescueInterval: How often the worker looks for what dead processes left.
     ///   - drainTimeout: How long running transfers may go on after the worker was asked to stop.
     ///   - eventRetention: How long events are kept.
+    ///   - transfersFiles: Whether transfers are done.
     public init(
         concurrency: Int = 4,
         prefetch: Int = 60,
@@ -32,7 +35,8 @@ public struct WorkerOptions: Hashable, Sendable {
         heartbeat: Duration = .seconds(1),
         rescueInterval: Duration = .seconds(15),
         drainTimeout: Duration = .seconds(30),
-        eventRetention: Duration = .seconds(7 * 86400)
+        eventRetention: Duration = .seconds(7 * 86400),
+        transfersFiles: Bool = true
     ) {
         self.concurrency = concurrency
         self.prefetch = prefetch
@@ -41,5 +45,6 @@ public struct WorkerOptions: Hashable, Sendable {
         self.rescueInterval = rescueInterval
         self.drainTimeout = drainTimeout
         self.eventRetention = eventRetention
+        self.transfersFiles = transfersFiles
     }
 }

@@ -1,17 +1,66 @@
 import QueuedStorageCore
+import QueuedStorageTesting
 import TestSupport
 import Testing
 
 @Suite struct FileSystemStorageTests {
-    @Test func `saves a second file of a name under another one`() async throws {
-        try await withTemporaryDirectory { directory in
-            let storage = FileSystemStorage(location: directory)
+    @Test(arguments: StorageRequirement.all)
+    func meets(_ requirement: StorageRequirement) async throws {
+        try await withTemporaryDirectory { location in
+            try await requirement.check(FileSystemStorage(location: location, baseURL: "/media/"))
 
-            let first = try await storage.save("a/b.txt", .text("one"))
-            let second = try await storage.save("a/b.txt", .text("two"))
-
-            #expect(first == "a/b.txt")
-            #expect(try tree(directory) == [first: "one", second: "two"])
+            #expect(FileSystemStorage(location: location).leftovers == [])
         }
+    }
+
+    @Test(arguments: StorageRequirement.all)
+    func `meets, where files need a name before they are published,`(_ requirement: StorageRequirement) async throws {
+        try await withTemporaryDirectory { location in
+            let storage = FileSystemStorage(.init(location: location), namesTemporaries: true)
+
+            try await requirement.check(storage)
+
+            #expect(try await storage.temporaries() == [])
+        }
+    }
+
+    @Test(arguments: LocalStorageRequirement.all)
+    func `meets as a local storage:`(_ requirement: LocalStorageRequirement) async throws {
+        try await withTemporaryDirectory { location in
+            try await requirement.check { FileSystemStorage(location: location) }
+
+            #expect(FileSystemStorage(location: location).leftovers == [])
+        }
+    }
+
+    @Test(arguments: LocalStorageRequirement.all)
+    func `meets as a local storage without O_TMPFILE:`(_ requirement: LocalStorageRequirement) async throws {
+        try await withTemporaryDirectory { location in
+            try await requirement.check { FileSystemStorage(.init(location: location), namesTemporaries: true) }
+        }
+    }
+}
+
+@Suite struct InMemoryStorageTests {
+    @Test(arguments: StorageRequirement.all)
+    func meets(_ requirement: StorageRequirement) async throws {
+        try await requirement.check(InMemoryStorage(baseURL: "/media/"))
+    }
+
+    @Test(arguments: LocalStorageRequirement.all)
+    func `meets as a local storage:`(_ requirement: LocalStorageRequirement) async throws {
+        let storage = InMemoryStorage()
+        try await requirement.check {
+            storage
+        } end: { _ in
+            storage.endToken()
+        }
+    }
+}
+
+extension FileSystemStorage {
+    /// Temporary files that somebody left.
+    fileprivate var leftovers: [String] {
+        everything(location.path).filter { $0.hasPrefix(".qstore/tmp/") }
     }
 }

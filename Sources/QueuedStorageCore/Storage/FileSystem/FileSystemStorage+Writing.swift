@@ -41,7 +41,7 @@ private final class Draft: Sendable {
 
     func write(_ bytes: [UInt8]) throws {
         try state.withLock { state in
-            guard state != nil else { throw Self.closed }
+            guard state != nil else { throw StorageError.writerClosed }
             try state?.copy.write(bytes)
         }
     }
@@ -52,12 +52,10 @@ private final class Draft: Sendable {
             defer { state = nil }
             return state
         }
-        guard let ended else { throw Self.closed }
+        guard let ended else { throw StorageError.writerClosed }
         try body(ended.file)
         return (ended.copy.size, ended.copy.sha256)
     }
 
     func forget() { state.withLock { $0 = nil } }
-
-    private static var closed: StorageError { StorageError(.failed, "The writer is closed already.") }
 }

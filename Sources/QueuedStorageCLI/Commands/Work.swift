@@ -1,0 +1,36 @@
+import ArgumentParser
+import QueuedStorageCore
+
+/// `qstore worker`.
+struct Work: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker",
+        abstract: "Do the transfers that others queued; as many processes as wanted.",
+        discussion: """
+            Stop it with Ctrl-C or SIGTERM: running transfers end, nothing is lost; once more stops at once.
+
+            With --once, it ends when nothing runs or is due, with the exit codes of qstore watch --once.
+
+            Examples:
+              qstore worker --workers 8
+              qstore worker --local media --remote /mnt/archive --database qstore.sqlite --once
+            """
+    )
+
+    @OptionGroup var options: StorageOptions
+    @Option(help: ArgumentHelp("How many transfers run at the same time.", valueName: "n")) var workers:
+        WorkersArgument?
+    @OptionGroup(title: "Instead of a configuration, what becomes of failures") var retrying: RetryOptions
+    @Flag(help: "Transfer what is due, and end.") var once = false
+    @OptionGroup(title: "Output") var output: OutputOptions
+
+    func run() async throws {
+        try output.apply()
+        let retry = SavingOptions(retries: retrying.retries?.retries, retryDelay: retrying.retryDelay?.duration)
+        var declarations = try options.declarations(retry)
+        if let workers { declarations.workers = workers.count }
+        let session = try await Session.storages(declarations, creates: false, acceptingMove: options.moved)
+        let daemon = try await Daemon(session, dropFolders: [], storages: session.storages)
+        if once { try await daemon.runOnce() } else { try await daemon.run() }
+    }
+}

@@ -1,0 +1,23 @@
+import Dispatch
+import Glibc
+
+/// Listens to a signal as long as it lives.
+final class SignalSource: @unchecked Sendable /* libdispatch's objects are thread-safe */ {
+    private let number: Int32
+    private let source: any DispatchSourceSignal
+
+    /// Begins to listen; the signal no longer does what it does by default.
+    init(_ number: Int32, _ handle: @escaping @Sendable () -> Void) {
+        self.number = number
+        signal(number, SIG_IGN)
+        source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler(handler: handle)
+        source.resume()
+    }
+
+    /// Stops listening; the signal does again what it does by default.
+    func end() {
+        source.cancel()
+        signal(number, SIG_DFL)
+    }
+}
