@@ -152,9 +152,15 @@ let package = Package(
             path: "Tests/Support",
             swiftSettings: swiftSettings
         ),
+        .executableTarget(
+            name: "StorageTestChild",
+            dependencies: ["QueuedStorageCore"],
+            path: "Tests/Child",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "QueuedStorageCoreTests",
-            dependencies: ["CLinux", "QueuedStorageCore", "QueuedStorageTesting", "TestSupport"],
+            dependencies: ["CLinux", "QueuedStorageCore", "QueuedStorageTesting", "StorageTestChild", "TestSupport"],
             swiftSettings: swiftSettings
         ),
         .executableTarget(
