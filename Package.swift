@@ -85,7 +85,9 @@ let package = Package(
             dependencies: [
                 "QueuedStorageCore",
                 "QueuedStorageSQLite",
+                "QueuedStorageSchemas",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -136,6 +138,14 @@ let package = Package(
                 "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageModelsTests",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageModels", "QueuedStorageSQLite", "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swiftSettings
         ),

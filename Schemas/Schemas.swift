@@ -20,5 +20,11 @@ public enum Schemas {
     /// The JSON Schema of a line of the log with `--log-format json`.
     public static var log: String { text(PackageResources.log_schema_json) }
 
+    /// The SQL that keeps the files of a model's column right: a template, filled in for each table and column.
+    public static var modelFieldV1: String { text(PackageResources.model_field_v1_sql) }
+
+    /// The SQL of the table of files that came in through drop folders without a model.
+    public static var ingestedFileV1: String { text(PackageResources.ingested_file_v1_sql) }
+
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }
