@@ -63,9 +63,7 @@ extension InMemoryStorage: LocalStorage {
         let place = try place.map { NameKey(try Place($0).description) }
         return try box.state.withLock { state in
             guard let bytes = place.flatMap({ state.staged[$0] }) ?? state.files[key]?.bytes else {
-                throw state.directories.contains(key)
-                    ? Self.couldNot("opened", name, .isDirectory, "it is a directory")
-                    : Self.couldNot("opened", name, .notFound, "there is no such file")
+                throw state.missing(key)
             }
             return FileContent(.bytes(bytes))
         }

@@ -112,9 +112,8 @@ extension InMemoryStorage: Storage, ExclusiveStorage, RetryingStorage {
         let key = try resolve(directory)
         return try box.state.withLock { state in
             guard state.directories.contains(key) else {
-                throw state.files[key] == nil
-                    ? Self.couldNot("listed", directory, .notFound, "there is no such directory")
-                    : Self.couldNot("listed", directory, .notADirectory, "it is a file")
+                if state.files[key] == nil { throw state.missing(key) }
+                throw Self.couldNot("listed", directory, .notADirectory, "it is a file")
             }
             let (directories, files) = (state.directories, state.files.keys)
             let isChild = { (child: NameKey) in
@@ -169,9 +168,7 @@ extension InMemoryStorage {
         let key = try resolve(name)
         return try box.state.withLock { state in
             guard var entry = state.files[key] else {
-                throw state.directories.contains(key)
-                    ? Self.couldNot("opened", name, .isDirectory, "it is a directory")
-                    : Self.couldNot("opened", name, .notFound, "there is no such file")
+                throw state.missing(key)
             }
             defer { state.files[key] = entry }
             return body(&entry)
@@ -227,19 +224,14 @@ extension InMemoryStorage.State {
 
     /// Gives bytes a name, making the directories on the way.
     mutating func put(_ entry: InMemoryStorage.Entry, _ key: NameKey, replacing: Bool) throws {
-        var parents: [NameKey] = []
-        var parent = FileName.split(key.name).directory
-        while parent != "" {
-            guard files[NameKey(parent)] == nil else {
-                throw InMemoryStorage.couldNot(
-                    "stored",
-                    key.name,
-                    .notADirectory,
-                    "a file stands where its directory should be"
-                )
-            }
-            parents.append(NameKey(parent))
-            parent = FileName.split(parent).directory
+        let parents = Self.parents(of: key)
+        if parents.contains(where: { files[$0] != nil }) {
+            throw InMemoryStorage.couldNot(
+                "stored",
+                key.name,
+                .notADirectory,
+                "a file stands where its directory should be"
+            )
         }
         if replacing, directories.contains(key) {
             throw InMemoryStorage.couldNot("stored", key.name, .isDirectory, "it is a directory")
@@ -249,5 +241,27 @@ extension InMemoryStorage.State {
         var entry = entry
         if let old = files[key] { entry.createdAt = old.createdAt }
         files[key] = entry
+    }
+
+    /// The directories that a name is below, but for the root.
+    private static func parents(of key: NameKey) -> [NameKey] {
+        let parents = sequence(first: FileName.split(key.name).directory) { FileName.split($0).directory }
+        return parents.prefix { $0 != "" }.map { NameKey($0) }
+    }
+
+    /// Why there is no file of a name.
+    func missing(_ key: NameKey) -> StorageError {
+        if directories.contains(key) {
+            return InMemoryStorage.couldNot("opened", key.name, .isDirectory, "it is a directory")
+        }
+        if Self.parents(of: key).contains(where: { files[$0] != nil }) {
+            return InMemoryStorage.couldNot(
+                "opened",
+                key.name,
+                .notADirectory,
+                "a file stands where its directory should be"
+            )
+        }
+        return InMemoryStorage.couldNot("opened", key.name, .notFound, "there is no such file")
     }
 }
