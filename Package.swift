@@ -174,6 +174,20 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .executableTarget(
+            name: "qstore-bench",
+            dependencies: [
+                "QueuedStorageCore",
+                "QueuedStorageIngest",
+                "QueuedStorageSQLite",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/Benchmarks",
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
             name: "CrashAgent",
             dependencies: ["QueuedStorageCore", "QueuedStorageSQLite"],
             path: "Tests/CrashAgent",

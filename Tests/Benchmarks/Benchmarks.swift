@@ -1,0 +1,97 @@
+import ArgumentParser
+import Foundation
+import QueuedStorageCore
+
+/// Measures queued storage beside the bare system calls that do the same without a catalog.
+@main
+struct Benchmarks: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "qstore-bench",
+        abstract: "Measures queued storage beside the bare system calls that do the same without a catalog.",
+        discussion:
+            "Everything is synced on both sides. Each figure is the median of its rounds; the two sides take turns.",
+        subcommands: [Measure.self, Listen.self],
+        defaultSubcommand: Measure.self
+    )
+}
+
+/// What can be measured.
+enum Subject: String, CaseIterable, ExpressibleByArgument {
+    case saves
+    case drops
+    case latency
+    case copy
+    case wakeUp = "wake-up"
+    case status
+    case memory
+}
+
+/// Measures, and prints a table.
+struct Measure: AsyncParsableCommand {
+    @Argument(help: "What to measure: \(Subject.allCases.map(\.rawValue).joined(separator: ", ")); all without.")
+    var subjects: [Subject] = []
+    @Flag(help: "Small numbers and one round: a try, not a measurement.")
+    var quick = false
+    @Option(help: "How often each throughput is measured.")
+    var rounds = 3
+    @Option(help: "The executable qstore, for what is measured from outside.")
+    var qstore = ".build/release/qstore"
+    @Option(help: "Where to put the files; it says which disk is measured.")
+    var directory = ".build/bench"
+
+    func run() async throws {
+        let directory = URL(fileURLWithPath: directory).path
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let plan = Plan(directory: directory, qstore: URL(fileURLWithPath: qstore).path, rounds: rounds, isQuick: quick)
+        Table.printHeader()
+        for subject in subjects.isEmpty ? Subject.allCases : subjects {
+            let rows =
+                switch subject {
+                case .saves: try await plan.saves()
+                case .drops: try await plan.drops()
+                case .latency: try await plan.latency()
+                case .copy: try await plan.copy()
+                case .wakeUp: try await plan.wakeUp()
+                case .status: try await plan.status()
+                case .memory: try await plan.memory()
+                }
+            for row in rows { Table.print(row) }
+        }
+    }
+}
+
+/// How much of everything is measured, and where.
+struct Plan: Sendable {
+    /// The absolute path of the folder that the files lie in.
+    let directory: String
+    /// The absolute path of the executable.
+    let qstore: String
+    let rounds: Int
+    let isQuick: Bool
+
+    /// A number of things to do, or the tenth of it for a try.
+    func number(_ count: Int) -> Int { isQuick ? max(count / 10, 1) : count }
+
+    /// Measures two sides in turns, as often as planned.
+    ///
+    /// - Returns: The medians.
+    func inTurns(
+        _ ours: () async throws -> Double,
+        _ bare: () async throws -> Double
+    ) async throws -> (ours: Double, bare: Double) {
+        var (all, allBare): ([Double], [Double]) = ([], [])
+        for _ in 0..<(isQuick ? 1 : rounds) {
+            allBare.append(try await bare())
+            all.append(try await ours())
+        }
+        return (all.median, allBare.median)
+    }
+
+    /// Makes a folder, hands it over, and removes it.
+    func withDirectory<Value>(_ body: (String) async throws -> Value) async throws -> Value {
+        let path = "\(directory)/\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        return try await body(path)
+    }
+}

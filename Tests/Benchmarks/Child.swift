@@ -1,0 +1,70 @@
+import Foundation
+import Glibc
+import QueuedStorageCore
+
+/// A process whose output is read by the line.
+final class Child: Sendable {
+    struct Failure: Error, CustomStringConvertible { let description: String }
+
+    let id: pid_t
+    private let output: CInt
+
+    init(_ executable: String, _ arguments: [String]) throws {
+        var ends: [CInt] = [0, 0]
+        guard pipe(&ends) == 0 else { throw BareCalls.Failure("pipe") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        let argv = ([executable] + arguments).map { strdup($0) }
+        defer { for argument in argv { free(argument) } }
+        var id = pid_t()
+        let error = posix_spawnp(&id, executable, &actions, nil, argv + [nil], environ)
+        close(ends[1])
+        guard error == 0 else {
+            close(ends[0])
+            throw Failure(description: "\(executable): \(String(cString: strerror(error)))")
+        }
+        (self.id, output) = (id, ends[0])
+    }
+
+    deinit { close(output) }
+
+    /// The next line of its output.
+    func line() async throws -> String {
+        try await blocking { [output] in
+            var bytes: [UInt8] = []
+            var byte: UInt8 = 0
+            while read(output, &byte, 1) == 1, byte != UInt8(ascii: "\n") { bytes.append(byte) }
+            guard byte == UInt8(ascii: "\n") else { throw Failure(description: "the other process ended") }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    /// Asks it to end, and waits until it has.
+    ///
+    /// - Returns: Its exit status; negative if a signal ended it.
+    @discardableResult
+    func stop() -> Int {
+        kill(id, SIGTERM)
+        return wait()
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// - Returns: Its exit status; negative if a signal ended it.
+    @discardableResult
+    func wait() -> Int {
+        var status: CInt = 0
+        while waitpid(id, &status, 0) < 0, errno == EINTR {}
+        return status & 0x7f == 0 ? Int(status >> 8) & 0xff : -Int(status & 0x7f)
+    }
+
+    /// The most memory that it has had so far, in bytes.
+    var peakMemory: Int {
+        let text = (try? String(contentsOfFile: "/proc/\(id)/status", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+        return (line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) << 10
+    }
+}
