@@ -189,7 +189,12 @@ let package = Package(
         ),
         .executableTarget(
             name: "CrashAgent",
-            dependencies: ["QueuedStorageCore", "QueuedStorageSQLite"],
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageIngest", "QueuedStorageSQLite",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
             path: "Tests/CrashAgent",
             swiftSettings: swiftSettings
         ),

@@ -113,12 +113,18 @@ struct SteppingLocal: LocalStorage, LocalPathStorage {
 struct SteppingRemote: ExclusiveStorage, LocalPathStorage {
     let base: FileSystemStorage
     let steps: Steps
+    /// Where each store leaves a line: its name.
+    let log: String
 
     var fingerprint: String { base.fingerprint }
     func path(_ name: String) throws -> String { try base.path(name) }
     func store(_ content: FileContent, as name: String, options: StoreOptions) async throws -> StoredObject {
         steps.pass("store on the remote")
         let stored = try await base.store(content, as: name, options: options)
+        let line = Array((stored.name + "\n").utf8)
+        let descriptor = Glibc.open(log, O_WRONLY | O_APPEND | O_CREAT, 0o644)
+        _ = write(descriptor, line, line.count)
+        close(descriptor)
         steps.pass("what follows store on the remote")
         return stored
     }

@@ -87,7 +87,10 @@ extension QueuedStorage {
 
     /// Keeps content, synced, without a name.
     package func stage(_ content: FileContent, options: StoreOptions = StoreOptions()) async throws -> StagedFile {
-        try await local.stage(content, computesSHA256: options.computesSHA256 || self.options.hashesOnSave)
+        let staged = try await local.stage(
+            content, computesSHA256: options.computesSHA256 || self.options.hashesOnSave)
+        options.progress?(staged.size)
+        return staged
     }
 
     /// The name to begin with; nil if it is taken and the request says to skip it then.

@@ -49,6 +49,9 @@ final class Agent: Sendable {
         try process.run()
     }
 
+    /// Asks the process to end what it is at, and to stop.
+    func terminate() { process.terminate() }
+
     /// Lets a paused process go on.
     func goOn() { input.fileHandleForWriting.write(Data("\n".utf8)) }
 
