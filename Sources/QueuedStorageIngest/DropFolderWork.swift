@@ -9,6 +9,8 @@ import ServiceLifecycle
 struct DropFolderWork {
     /// How many large files are handed to the sink at the same time.
     static let largeConcurrency = 2
+    /// How many more large files are moved out of the folder and wait; the others wait where they are.
+    static let mostWaitingLarge = 16
 
     private let folder: DropFolder
     private let context: DropFolder.Context
@@ -100,9 +102,12 @@ struct DropFolderWork {
                 if isStopping, hands.isEmpty { return }
                 if !isStopping { try await retry(&hands, now) }
                 var hasMore = false
-                let room = options.batchSize - hands.count
-                if !isStopping, room > 0, now >= pausedUntil || isOnce {
-                    let batch = try await blocking { [intake] in try intake.gather(room) }
+                // Not for every file that goes: a batch shares its syncs.
+                let room = options.batchSize - hands.small.count - hands.smallInFlight
+                if !isStopping, room > options.batchSize / 2 || room == options.batchSize, now >= pausedUntil || isOnce
+                {
+                    let takesLarge = hands.large.count < Self.mostWaitingLarge
+                    let batch = try await blocking { [intake] in try intake.gather(room, takesLarge: takesLarge) }
                     for entry in batch.entries {
                         if entry.size < options.largeFileSize {
                             hands.small.append(entry)
@@ -152,7 +157,7 @@ struct DropFolderWork {
     private func deadline(_ hands: Hands, now: Duration, pausedUntil: Duration, nextAdoption: Duration) -> Duration? {
         let times =
             [intake.deadline, isOnce ? nil : nextAdoption].compactMap { $0 } + hands.kept.map(\.until)
-            + (isOnce ? [] : hands.deferred.map(\.until))
+            + (isOnce ? [] : hands.deferred.map(\.until)) + (now < pausedUntil && intake.hasMore ? [pausedUntil] : [])
         guard let earliest = times.min() else { return nil }
         return max(earliest, pausedUntil)
     }

@@ -26,6 +26,9 @@ struct Candidates {
         var since: Duration
         /// How long to wait the next time it is still open.
         var delay: Duration = .milliseconds(100)
+
+        /// Whether it will be decided soon, so that a single pass waits for it.
+        var isPending: Bool { reason == .unsettled || reason == .new }
     }
 
     private(set) var all: [DropPath: Candidate] = [:]

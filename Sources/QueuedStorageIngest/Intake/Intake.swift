@@ -11,6 +11,8 @@ import QueuedStorageCore
 final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one call at a time */ {
     /// How long after it appeared a file is looked at, if no other event comes first.
     static let newFileDelay = Duration.milliseconds(100)
+    /// How long a large file waits while others of its kind are being saved.
+    static let largeFileDelay = Duration.seconds(1)
     static let longestOpenDelay = Duration.seconds(30)
     /// How many files are looked at before others get their turn.
     static let mostLooks = 4096
@@ -165,14 +167,17 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
     /// When there will be something to do, unless an event comes first.
     var deadline: Duration? {
         isOnce
-            ? candidates.all.values.lazy.filter { $0.reason == .unsettled }.map(\.lookAt).min()
+            ? candidates.all.values.lazy.filter(\.isPending).map(\.lookAt).min()
             : min(candidates.earliest ?? nextScan, nextScan)
     }
 
     /// Whether a single pass has nothing more to find.
     var isDone: Bool {
-        fresh.isEmpty && scanner.isIdle && !wantsScan && !candidates.all.values.contains { $0.reason == .unsettled }
+        fresh.isEmpty && scanner.isIdle && !wantsScan && !candidates.all.values.contains(where: \.isPending)
     }
+
+    /// Whether something is known to be left to look at.
+    var hasMore: Bool { !fresh.isEmpty || !scanner.isIdle || (wantsScan && !isFullScan) }
 
     struct Batch: Sendable {
         var entries: [TakenEntry] = []
@@ -182,10 +187,12 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
 
     /// Moves files that are ready out of the folder, durably.
     ///
-    /// - Parameter limit: The most to move.
+    /// - Parameters:
+    ///   - limit: The most to move.
+    ///   - takesLarge: Whether large files are among them; else they wait a little.
     /// - Returns: The files, as they lie in `taken`.
     /// - Throws: ``InboxGone``.
-    func gather(_ limit: Int) throws -> Batch {
+    func gather(_ limit: Int, takesLarge: Bool) throws -> Batch {
         let now = context.time.now()
         if fresh.isEmpty { try apply(events.drain()) }
         if candidates.recoverLost() || (!isOnce && now >= nextScan) { wantsScan = true }
@@ -195,7 +202,7 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
         }
         let hasRoom = hasRoom()
         var due = isOnce && !hasLookedThrough ? [] : candidates.due(now)[...]
-        var batch = Gathering(limit: limit)
+        var batch = Gathering(takesLarge: takesLarge)
         var looks = 0
         while batch.entries.count < limit, looks < Self.mostLooks {
             looks += 1
@@ -216,7 +223,7 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
         batch.sync(inbox, report: { self.report(.root, $0) })
         return Batch(
             entries: batch.entries.filter(isText),
-            hasMore: !due.isEmpty || !fresh.isEmpty || !scanner.isIdle || (wantsScan && !isFullScan)
+            hasMore: !due.isEmpty || hasMore
         )
     }
 
@@ -333,6 +340,9 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
     ) {
         if isHeld(found, now) { return }
         guard hasRoom else { return hold(found.path, found.status, now + min(options.retryInterval, .seconds(30))) }
+        guard batch.takesLarge || found.status.size < options.largeFileSize else {
+            return candidates.set(found.path, .init(reason: .new, lookAt: now + Self.largeFileDelay, since: now))
+        }
         lastID += 1
         let id = String(lastID, radix: 36)
         do {
@@ -508,12 +518,12 @@ struct InboxGone: Error {}
 
 /// The files that are being moved, and the directories that must be synced for them.
 private struct Gathering {
-    let limit: Int
+    let takesLarge: Bool
     var entries: [TakenEntry] = []
     var touched: [DropPath: Directory] = [:]
     private var opened: (path: DropPath, directory: Directory)?
 
-    init(limit: Int) { self.limit = limit }
+    init(takesLarge: Bool) { self.takesLarge = takesLarge }
 
     /// Opens a directory; the last one stays open, since files come directory by directory.
     mutating func directory(_ path: DropPath, below root: Directory) throws -> Directory {

@@ -7,7 +7,7 @@ import QueuedStorageIngest
 import TestSupport
 
 /// The sources that listen to the real kernel.
-enum KernelSource: String, CaseIterable, Sendable {
+enum KernelSource: String, CaseIterable, Codable, Sendable {
     #if InotifyTools
     case inotifyTools
     #endif
@@ -111,7 +111,7 @@ private struct Finished: Error {}
 /// Takes what lies in a folder once.
 func takeOnce(
     _ inbox: String,
-    into sink: DirectorySink,
+    into sink: any DropSink,
     options: DropFolderOptions = DropFolderOptions(),
     time: Timekeeper = .system,
     log: EventLog = EventLog(),
