@@ -160,6 +160,22 @@ import Testing
         }
     }
 
+    @Test func `follows a file that gets another name as something foreign lies under its own`() async throws {
+        try await withBench { bench in
+            var photo = Photo(title: "1", thumbnail: .text("ours", "a.jpg"))
+            try await photo.stageFiles()
+            try "foreign".write(toFile: "\(bench.directory)/media/a.jpg", atomically: false, encoding: .utf8)
+
+            try await photo.save(in: bench.catalog)
+
+            #expect(photo.thumbnail?.name == "a_AAAAAAA.jpg")
+            #expect(try bench.media == ["a.jpg": "foreign", "a_AAAAAAA.jpg": "ours"])
+            let row = try await bench.pool.read { try Photo.fetchOne($0) }
+            #expect(row?.thumbnail == photo.thumbnail)
+            #expect(try await bench.owners() == ["a_AAAAAAA.jpg": "photo 1 thumbnail"])
+        }
+    }
+
     @Test func `gives two fields of one model different names`() async throws {
         try await withBench { bench in
             struct Pair: Model {

@@ -47,12 +47,33 @@ extension QueuedFieldFile: DatabaseValueConvertible {
 
     private static var refused: DatabaseValue { Data([0]).databaseValue }
 
-    /// Reads a name; NULL and an empty text mean no file.
+    /// Reads a name; an empty text means no file.
     ///
     /// - Parameter dbValue: The column's value.
     /// - Returns: The file; nil if the value is no text.
     public static func fromDatabaseValue(_ dbValue: DatabaseValue) -> Self? {
-        if dbValue.isNull { return Self() }
-        return String.fromDatabaseValue(dbValue).map { Self(name: $0) }
+        String.fromDatabaseValue(dbValue).map { Self(name: $0) }
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// Reads a field that isn't optional: null means no file.
+    ///
+    /// - Parameters:
+    ///   - type: The field's type.
+    ///   - key: The key.
+    /// - Returns: The file.
+    /// - Throws: `DecodingError` if there is no such key: a row without the column must not look like one without a file.
+    public func decode<Field>(
+        _ type: QueuedFieldFile<Field>.Type,
+        forKey key: Key
+    ) throws -> QueuedFieldFile<Field> {
+        guard contains(key) else {
+            throw DecodingError.keyNotFound(
+                key,
+                DecodingError.Context(codingPath: codingPath, debugDescription: "There is no \"\(key.stringValue)\".")
+            )
+        }
+        return try decodeIfPresent(type, forKey: key) ?? QueuedFieldFile()
     }
 }
