@@ -89,7 +89,7 @@ extension Session {
             try await waitForChanges(within: limit) { try await waiting.look(at: catalog) }
         }
         guard isDone else {
-            throw CommandFailure(.temporary, "the time is up, and \(Text.count(waiting.left, "file")) isn't there yet")
+            throw CommandFailure(.temporary, "the time is up with \(Text.count(waiting.left, "file")) not there yet")
         }
         return waiting.failures
     }

@@ -1,4 +1,5 @@
 import Glibc
+import QueuedStorageCore
 import Synchronization
 
 /// Listens to Ctrl-C and SIGTERM: the first asks to stop and lets what runs end, the second ends the process at once.
@@ -17,10 +18,12 @@ final class Interruption: Sendable {
     var isAsked: Bool { state.withLock { $0.count > 0 } }
 
     /// Begins to listen.
-    func listen() {
-        for number in [SIGINT, SIGTERM] {
-            let source = SignalSource(number) { [weak self] in self?.receive(number) }
-            state.withLock { $0.sources.append(source) }
+    func listen() async throws {
+        try await blocking { [self] in
+            for number in [SIGINT, SIGTERM] {
+                let source = SignalSource(number) { [weak self] in self?.receive(number) }
+                state.withLock { $0.sources.append(source) }
+            }
         }
     }
 

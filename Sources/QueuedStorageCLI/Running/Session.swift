@@ -60,6 +60,9 @@ struct Session: Sendable {
                 .configuration,
                 "there is no database \"\(Text.escaped(path))\": check the path; qstore watch, run and save make one"
             )
+        } catch let error as CatalogError where error.code == .unavailable {
+            // Permissions, a directory in its place, a file system that can't: nothing that waiting mends.
+            throw CommandFailure(.configuration, "\(error)")
         }
     }
 

@@ -60,7 +60,9 @@ final class TransferProgress: Sendable {
                 if left < leftBefore { done += leftBefore - left }
                 leftBefore = left
                 let moving = min(left, inHand.withLock { $0.values.reduce(0, +) })
-                bar.update(done + moving, of: done + left, suffix: "\(Text.count(files, "file")) to go")
+                if done + left > 0 {
+                    bar.update(done + moving, of: done + left, suffix: "\(Text.count(files, "file")) to go")
+                }
             }
             guard (try? await Task.sleep(for: .milliseconds(200))) != nil else { return }
         }
