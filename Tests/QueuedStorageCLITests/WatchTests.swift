@@ -2,6 +2,8 @@ import Foundation
 import QueuedStorageSchemas
 import Testing
 
+@testable import QueuedStorageCLI
+
 @Suite struct WatchTests {
     @Test func `once takes all, brings it there, and deletes the local copies if told`() async throws {
         try await Sandbox.with { sandbox in
@@ -106,6 +108,78 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(2))) func `a second Ctrl-C ends the process at once`() async {
+        await #expect(processExitsWith: .exitCode(130)) {
+            let interruption = Interruption()
+            try await interruption.listen()
+            interruption.onStop { kill(getpid(), SIGINT) }
+            kill(getpid(), SIGINT)
+            try await Task.sleep(for: .seconds(60))
+        }
+    }
+
+    @Test func `an inbox in the local directory is 3`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.makeDirectory("local/inbox")
+
+            let outcome = try await sandbox.run(["watch", "local/inbox"] + sandbox.place)
+
+            #expect(outcome.status == 3)
+        }
+    }
+
+    @Test func `waiting for a transfer ends with it, or with the time`() async throws {
+        try await Sandbox.with { sandbox in
+            _ = try await sandbox.run(["save", "a", "--delayed"] + sandbox.place)
+            let late = try await sandbox.run(["transfer", "a", "--wait", "--timeout", "1ms"] + sandbox.database)
+            let worker = try sandbox.start(["worker"] + sandbox.place)
+
+            let done = try await sandbox.run(["transfer", "a", "--wait"] + sandbox.database)
+
+            #expect(late.status == 75)
+            #expect(done.status == 0)
+            #expect(sandbox.exists("remote/a"))
+            worker.send(SIGTERM)
+            #expect(await worker.status() == 0)
+        }
+    }
+
+    @Test func `a sidecar is kept with its file`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.write(
+                """
+                database: q.sqlite
+                storages:
+                  a:
+                    local: local
+                    remote: remote
+                dropFolders:
+                  one:
+                    path: inbox
+                    sidecar: required
+
+                """,
+                to: "qstore.yaml"
+            )
+            let run = try sandbox.start(["run"])
+            try sandbox.write(#"{"title": "Sunset"}"#, to: "inbox/x.jpg.meta.json")
+            try sandbox.write("jpg", to: "inbox/x.jpg")
+            #expect(await run.says("transferred x.jpg"))
+            run.send(SIGTERM)
+            _ = await run.status()
+
+            let files = try await sandbox.run(["files", "--json"])
+            let metadata = try await sandbox.shell(
+                "python3 -c \"import sqlite3; print(sqlite3.connect('q.sqlite').execute("
+                    + "'SELECT metadata FROM ingestedFile').fetchall())\""
+            )
+
+            #expect(files.text.contains(#""owner":{"model":"ingestedFile""#))
+            #expect(try await SchemaCheck.complaints(about: files.lines, by: Schemas.files, sandbox) == "")
+            #expect(metadata.text.contains("Sunset"))
+        }
+    }
+
     @Test func `what a killed watcher had is taken up by the next`() async throws {
         try await Sandbox.with { sandbox in
             let watch = try sandbox.start(["watch", "inbox"] + sandbox.place)
@@ -188,6 +262,12 @@ import Testing
             #expect(status.text.contains(#""quarantined":1"#))
             #expect(retry.status == 0)
             #expect(try sandbox.text("inbox/x.txt") == "again")
+            let second = try sandbox.start(["run"])
+            #expect(await second.says("quarantined x.txt"))
+            second.send(SIGTERM)
+            _ = await second.status()
+            #expect(try await sandbox.run(["quarantine", "rm", "--all"]).status == 0)
+            #expect(try await sandbox.run(["quarantine"]).text == "")
             #expect(try await sandbox.run(["quarantine", "rm", "x.txt"]).status == 1)
         }
     }

@@ -2,6 +2,8 @@ import FoundationEssentials
 import Logging
 import QueuedStorageCore
 import QueuedStorageIngest
+import QueuedStorageModels
+import QueuedStorageSQLite
 import ServiceLifecycle
 import Synchronization
 
@@ -36,7 +38,7 @@ struct Daemon: Sendable {
         let reporter = reporter
         return DropFolder(
             declaration.path,
-            into: storage,
+            into: sink(storage),
             options: declaration.options,
             logger: Logger(label: "DropFolder"),
             time: .system
@@ -44,6 +46,12 @@ struct Daemon: Sendable {
             reporter.tell(event, inbox: declaration.path)
             if case .started = event { announce(declaration, storage) }
         }
+    }
+
+    /// Where a drop folder's files go: with a row for each, which keeps the sidecar and the path that it was dropped under.
+    private func sink(_ storage: QueuedStorage) -> any DropSink {
+        guard let catalog = session.catalog as? SQLiteCatalog else { return storage }
+        return ModelSink(storage, in: catalog)
     }
 
     private func announce(_ folder: DropFolderDeclaration, _ storage: QueuedStorage) {
@@ -63,7 +71,7 @@ struct Daemon: Sendable {
 
     /// Runs until asked to stop; then lets what runs end.
     func run() async throws {
-        interruption.listen()
+        try await interruption.listen()
         let presence = await WorkerPresence.show(database: session.declarations.database)
         let services: [any Service] = [worker()] + (try dropFolders.map { try dropFolder($0) as any Service })
         let group = ServiceGroup(
@@ -108,7 +116,7 @@ struct Daemon: Sendable {
     ///
     /// - Throws: ``CommandFailure`` with what is left: 1 if a file failed or is in quarantine, 75 if one still waits.
     func runOnce() async throws {
-        interruption.listen()
+        try await interruption.listen()
         let presence = await WorkerPresence.show(database: session.declarations.database)
         let summaries = try await reporting {
             var summaries: [DropFolderSummary] = []
