@@ -2,20 +2,32 @@ import Foundation
 import Glibc
 import QueuedStorageCore
 
-/// A process whose output is read by the line.
+/// A process whose output is read by the line, or thrown away.
 final class Child: Sendable {
     struct Failure: Error, CustomStringConvertible { let description: String }
 
     let id: pid_t
     private let output: CInt
 
-    init(_ executable: String, _ arguments: [String]) throws {
+    /// Starts it.
+    ///
+    /// - Parameters:
+    ///   - executable: Its path.
+    ///   - arguments: Its arguments.
+    ///   - isQuiet: Whether its output is thrown away: in a pipe that nobody reads, it would stand still some day.
+    /// - Throws: If it can't be started.
+    init(_ executable: String, _ arguments: [String], isQuiet: Bool = false) throws {
         var ends: [CInt] = [0, 0]
         guard pipe(&ends) == 0 else { throw BareCalls.Failure("pipe") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
-        posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
+        if isQuiet {
+            posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+            posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        } else {
+            posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
+        }
         defer { posix_spawn_file_actions_destroy(&actions) }
         let argv = ([executable] + arguments).map { strdup($0) }
         defer { for argument in argv { free(argument) } }

@@ -16,8 +16,8 @@ extension Plan {
                         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
                         INSERT INTO qstore_file (storage, name, hasLocal, remoteName, size, state, task, createdAt,
                                 modifiedAt, transferredAt)
-                            SELECT 'bench', '2026/' || i % 1000 || '/' || i || '.jpg', i % 2,
-                                '2026/' || i % 1000 || '/' || i || '.jpg', i, 'remote', 'Transfer', i, i, i
+                            SELECT 'bench', '2026/' || (i % 1000) || '/' || i || '.jpg', i % 2,
+                                '2026/' || (i % 1000) || '/' || i || '.jpg', i, 'remote', 'Transfer', i, i, i
                             FROM n
                         """,
                     arguments: [count]
@@ -58,7 +58,8 @@ extension Plan {
                 [
                     "watch", installation.inbox, "--local", installation.local, "--remote", installation.remote,
                     "--database", installation.database,
-                ]
+                ],
+                isQuiet: true
             )
             let took = try await seconds { try await waitUntilTransferred(count, installation, by: child) }
             let peak = child.peakMemory
