@@ -29,7 +29,6 @@ swift:
 
 run: build ## Build everything that is needed, and watch ./inbox: what is dropped there comes to ./qstore-data/remote
 	@mkdir -p $(INBOX) $(DATA)/local $(DATA)/remote
-	@echo "Drop files into $(INBOX); they come to $(DATA)/remote. Ctrl-C stops, and loses nothing."
 	@exec .build/release/qstore watch $(INBOX) --local $(DATA)/local --remote $(DATA)/remote --database $(DATA)/catalog.sqlite
 
 build: swift ## Build qstore, as it is released
