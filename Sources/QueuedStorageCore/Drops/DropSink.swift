@@ -15,6 +15,9 @@ public protocol DropSink: Sendable {
     /// remote locations and the database, as far as they are on this machine.
     var occupiedPaths: [String] { get }
 
+    /// The directories, as absolute paths, whose disks a save fills: of those that are short, files wait in the inbox.
+    var savingPaths: [String] { get }
+
     /// Makes the drop folder known to the catalog and to the local storage, before anything is taken from it.
     ///
     /// - Parameter folder: The drop folder.
@@ -43,6 +46,11 @@ public protocol DropSink: Sendable {
     /// - Parameter entries: The entries.
     /// - Throws: ``CatalogError``; forgetting them again is harmless.
     func forget(takenEntries entries: [String]) async throws
+}
+
+extension DropSink {
+    /// All occupied paths, as a sink may save to any of them.
+    public var savingPaths: [String] { occupiedPaths }
 }
 
 /// What the catalog knows of a drop folder's taken entry.

@@ -5,6 +5,11 @@ extension QueuedStorage: DropSink {
             + catalog.occupiedPaths
     }
 
+    /// The local location and the catalog's files; a remote that is full is no reason not to save.
+    public var savingPaths: [String] {
+        [try? (local as? any LocalPathStorage)?.path("")].compactMap(\.self) + catalog.occupiedPaths
+    }
+
     /// Makes a drop folder known to the catalog and to the local storage.
     ///
     /// - Parameter folder: The drop folder.

@@ -400,7 +400,7 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
 
     private func hasRoom() -> Bool {
         guard options.minimumFreeBytes > 0 else { return true }
-        for path in [inbox.path] + context.sink.occupiedPaths {
+        for path in [inbox.path] + context.sink.savingPaths {
             var status = statvfs()
             guard statvfs(path, &status) == 0 else { continue }
             let free = Int64(
@@ -409,7 +409,7 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
             if free < options.minimumFreeBytes {
                 report(
                     .root,
-                    "less than \(options.minimumFreeBytes) bytes are free on the disk of \"\(path)\"; files wait"
+                    "less than \(options.minimumFreeBytes >> 20) MiB are free on the disk of \"\(path)\"; files wait"
                 )
                 return false
             }

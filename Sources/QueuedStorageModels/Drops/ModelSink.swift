@@ -137,6 +137,8 @@ extension ModelSink {
 
     public var occupiedPaths: [String] { storage.occupiedPaths }
 
+    public var savingPaths: [String] { storage.savingPaths }
+
     public func begin(_ folder: DropFolderRegistration) async throws {
         try await storage.begin(folder)
         try await prepare()
