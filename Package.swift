@@ -114,6 +114,7 @@ let package = Package(
             name: "QueuedStorageKit",
             dependencies: [
                 "QueuedStorageCore", "QueuedStorageSQLite", "QueuedStorageModels", "QueuedStorageIngest",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
         ),
