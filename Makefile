@@ -61,7 +61,8 @@ docs: swift ## Write the documentation to ./docs-out
 	@.ci/packages build
 	rm -rf $(DOCS)
 	$(SWIFT) package --allow-writing-to-directory $(DOCS) generate-documentation \
-		--target QueuedStorageKit --output-path $(DOCS)
+		--enable-experimental-combined-documentation \
+		$(patsubst %,--target QueuedStorage%,Kit Core SQLite Models Ingest Testing) --output-path $(DOCS)
 
 bench: swift ## Measure, beside the bare system calls; BENCH_FLAGS=--quick for a try
 	@.ci/packages build

@@ -9,7 +9,7 @@ extension CatalogError {
     /// - Parameters:
     ///   - error: The error.
     ///   - path: The database's path.
-    /// - Returns: A ``CatalogError``, or `error`.
+    /// - Returns: A `CatalogError`, or `error`.
     ///
     /// Source: https://www.sqlite.org/rescode.html
     static func explaining(_ error: any Error, path: String) -> any Error {

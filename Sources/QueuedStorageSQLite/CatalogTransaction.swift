@@ -4,7 +4,7 @@ import QueuedStorageCore
 
 /// What the catalog does inside one write transaction.
 ///
-/// The methods check first and write after: one that throws a ``CatalogError`` has changed nothing, so that others can
+/// The methods check first and write after: one that throws a `CatalogError` has changed nothing, so that others can
 /// share its transaction.
 struct CatalogTransaction {
     let db: Database

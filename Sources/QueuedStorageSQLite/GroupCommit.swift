@@ -63,7 +63,7 @@ final class GroupCommit: Sendable {
     ///   - opaque: Whether it may change more than the rows that SQLite counts.
     ///   - body: The write; it may run more than once.
     /// - Returns: What `body` returns, once it is durable.
-    /// - Throws: What `body` throws, or ``CatalogError``.
+    /// - Throws: What `body` throws, or `CatalogError`.
     func write<Value: Sendable>(
         isolated: Bool = false,
         opaque: Bool = false,

@@ -16,7 +16,7 @@ enum Migrations {
     /// - Parameters:
     ///   - pool: The database.
     ///   - creates: Whether a catalog may be made where there is none.
-    /// - Throws: ``CatalogError`` with ``CatalogError/Code/newerSchema`` or ``CatalogError/Code/notACatalog``.
+    /// - Throws: `CatalogError` with `newerSchema` or `notACatalog`.
     static func apply(to pool: DatabasePool, creates: Bool) throws {
         // Most starts find the newest version and need no write.
         if try pool.read({ try version(in: $0) }) == all.count { return }

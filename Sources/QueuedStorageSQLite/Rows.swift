@@ -19,7 +19,7 @@ extension StoredFile {
     /// - Parameters:
     ///   - row: The row.
     ///   - first: The index of the first of the columns.
-    /// - Throws: ``CatalogError`` if the row is damaged.
+    /// - Throws: `CatalogError` if the row is damaged.
     init(_ row: Row, at first: Int = 0) throws {
         self.init(
             id: row[first],

@@ -33,9 +33,9 @@ public final class SQLiteCatalog: Sendable {
     /// - Parameters:
     ///   - path: The file's path; its directory must exist.
     ///   - creates: Whether to make the file, and the catalog's tables in it, if need be.
-    /// - Throws: ``CatalogError`` with ``CatalogError/Code/missing``, ``CatalogError/Code/notACatalog``,
-    ///   ``CatalogError/Code/newerSchema``, ``CatalogError/Code/busy``, ``CatalogError/Code/full`` or
-    ///   ``CatalogError/Code/unavailable``.
+    /// - Throws: `CatalogError` with `missing`, `notACatalog`,
+    ///   `newerSchema`, `busy`, `full` or
+    ///   `unavailable`.
     public convenience init(path: String, creates: Bool = true) throws {
         try self.init(path: path, creates: creates, seams: CommitSeams())
     }
@@ -46,7 +46,7 @@ public final class SQLiteCatalog: Sendable {
     /// seconds for other processes if it would not wait at all.
     ///
     /// - Parameter pool: The application's database, in WAL mode and with foreign keys enforced, as they are by default.
-    /// - Throws: ``CatalogError`` with ``CatalogError/Code/notDurable`` or ``CatalogError/Code/unavailable`` if the pool
+    /// - Throws: `CatalogError` with `notDurable` or `unavailable` if the pool
     ///   isn't so; else as ``init(path:creates:)``.
     public convenience init(_ pool: DatabasePool) throws { try self.init(pool, seams: CommitSeams()) }
 
@@ -140,7 +140,7 @@ extension SQLiteCatalog {
     ///
     /// - Parameter body: The changes. It runs on the writer's thread, and again if the commit has to be tried again.
     /// - Returns: What `body` returns, once it is durable.
-    /// - Throws: What `body` throws; ``CatalogError`` if the database fails, with ``CatalogError/Code/outcomeUnknown`` if
+    /// - Throws: What `body` throws; `CatalogError` if the database fails, with `outcomeUnknown` if
     ///   nobody can say whether the commit happened.
     public func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
@@ -152,7 +152,7 @@ extension SQLiteCatalog {
     ///
     /// - Parameter body: The queries. It runs on one of the pool's threads.
     /// - Returns: What `body` returns.
-    /// - Throws: What `body` throws; ``CatalogError`` if the database fails.
+    /// - Throws: What `body` throws; `CatalogError` if the database fails.
     public func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
@@ -176,7 +176,7 @@ extension SQLiteCatalog {
     ///   - file: The file; its bytes are staged and synced.
     ///   - db: The connection; of the catalog's pool, as it must be durable.
     /// - Returns: The file. It is saved once the transaction has committed; then give the bytes their name.
-    /// - Throws: ``CatalogError`` as ``record(_:)``, and with ``CatalogError/Code/notDurable`` if `db` isn't durable.
+    /// - Throws: `CatalogError` as ``record(_:)``, and with `notDurable` if `db` isn't durable.
     public static func record(_ file: NewFile, in db: Database) throws -> StoredFile {
         try CatalogTransaction(db).record(file)
     }

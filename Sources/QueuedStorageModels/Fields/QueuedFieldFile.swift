@@ -35,7 +35,7 @@ public struct QueuedFieldFile<Field: QueuedFileField>: Sendable {
 
     /// Holds a new file of this machine, to be saved with the model under the file's own name.
     ///
-    /// - Parameter content: A file, made by ``FileContent/file(_:contentType:)``; other content has no name of its own, and
+    /// - Parameter content: A file, made by `FileContent/file(_:contentType:)`; other content has no name of its own, and
     ///   gets the name `file`.
     public init(_ content: FileContent) {
         let path = if case .path(let path) = content.source { path } else { "" }

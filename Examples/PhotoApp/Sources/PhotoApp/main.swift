@@ -1,0 +1,48 @@
+import GRDB
+import Logging
+import QueuedStorageKit
+import ServiceLifecycle
+
+let app = App.shared
+let worker = TransferWorker(catalog: app.catalog, storages: [app.photos, app.previews])
+let services = ServiceGroup(services: [worker], logger: Logger(label: "PhotoApp"))
+
+try await withThrowingTaskGroup(of: Void.self) { group in
+    // In a real app the worker may be another process.
+    group.addTask { try await services.run() }
+    let arrivals = app.photos.fileTransferred
+    group.addTask { await tell(arrivals) }
+
+    var photo = Photo(
+        title: "Sunset",
+        image: .init(.bytes(Array(repeating: 0xFF, count: 100_000)), named: "sunset.jpg"),
+        preview: .init(.bytes(Array(repeating: 0x80, count: 1000)), named: "sunset.jpg")
+    )
+    try await photo.save(in: app.catalog)
+    print("saved photo \(photo.id ?? 0): \(photo.image?.name ?? "-"), preview \(photo.preview?.name ?? "-")")
+
+    try await photo.image?.durable(on: .remote)
+    try await photo.preview?.durable(on: .remote)
+
+    // The old image is deleted in the commit that has the new one.
+    let old = photo.image
+    photo.image = .init(.bytes(Array(repeating: 0xEE, count: 200_000)), named: "sunset-edited.jpg")
+    try await photo.save(in: app.catalog)
+    print("replaced it by \(photo.image?.name ?? "-")")
+    if let name = old?.name { print("the old one is \(try await app.photos.exists(name) ? "there" : "gone")") }
+    try await photo.image?.durable(on: .remote)
+
+    try await photo.delete(in: app.catalog)
+    print("deleted it, with its files")
+
+    await services.triggerGracefulShutdown()
+    group.cancelAll()
+}
+
+/// Tells which rows' files arrive; each file says whose it is.
+func tell(_ arrivals: some AsyncSequence<FileTransferred, Never>) async {
+    for await arrival in arrivals {
+        let owner = arrival.owner.map { "\($0.model) \($0.row), \($0.field)" } ?? "nobody's"
+        print("arrived: \(arrival.name) (\(owner))")
+    }
+}
