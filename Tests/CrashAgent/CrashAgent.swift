@@ -25,9 +25,13 @@ enum CrashAgent {
             "crash",
             local: SteppingLocal(base: FileSystemStorage(location: "\(directory)/local"), steps: steps),
             remote: SteppingRemote(
-                base: FileSystemStorage(location: "\(directory)/remote"), steps: steps, log: "\(directory)/stores.log"),
+                base: FileSystemStorage(location: "\(directory)/remote"),
+                steps: steps,
+                log: "\(directory)/stores.log"
+            ),
             catalog: catalog,
-            task: command == "work-and-delete" ? .transferAndDelete : .transfer)
+            task: command == "work-and-delete" ? .transferAndDelete : .transfer
+        )
         let worker = TransferWorker(catalog: catalog, storages: [storage])
         switch command {
         case "save":
@@ -52,7 +56,9 @@ enum CrashAgent {
     private static func run(_ services: [any Service]) async throws {
         say("serving")
         try await ServiceGroup(
-            services: services, gracefulShutdownSignals: [.sigterm], logger: Logger(label: "agent")
+            services: services,
+            gracefulShutdownSignals: [.sigterm],
+            logger: Logger(label: "agent")
         ).run()
     }
 }

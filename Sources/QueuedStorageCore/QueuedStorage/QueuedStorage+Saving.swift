@@ -88,7 +88,9 @@ extension QueuedStorage {
     /// Keeps content, synced, without a name.
     package func stage(_ content: FileContent, options: StoreOptions = StoreOptions()) async throws -> StagedFile {
         let staged = try await local.stage(
-            content, computesSHA256: options.computesSHA256 || self.options.hashesOnSave)
+            content,
+            computesSHA256: options.computesSHA256 || self.options.hashesOnSave
+        )
         options.progress?(staged.size)
         return staged
     }
