@@ -20,9 +20,7 @@ struct App: Sendable {
     private init(directory: String) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         pool = try DatabasePool(path: "\(directory)/app.sqlite")
-        // The catalog's tables come first: the model's triggers refer to them.
         catalog = try SQLiteCatalog(pool)
-        try Photo.migrator.migrate(pool)
         photos = try QueuedStorage(
             "photos",
             local: FileSystemStorage(location: "\(directory)/media/photos"),

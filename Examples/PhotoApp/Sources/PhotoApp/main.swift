@@ -4,6 +4,9 @@ import QueuedStorageKit
 import ServiceLifecycle
 
 let app = App.shared
+// Not in the app's initializer: the migration asks the model's fields for their storages, and they ask the app.
+try Photo.migrator.migrate(app.pool)
+
 let worker = TransferWorker(catalog: app.catalog, storages: [app.photos, app.previews])
 let services = ServiceGroup(services: [worker], logger: Logger(label: "PhotoApp"))
 
@@ -32,8 +35,16 @@ try await withThrowingTaskGroup(of: Void.self) { group in
     if let name = old?.name { print("the old one is \(try await app.photos.exists(name) ? "there" : "gone")") }
     try await photo.image?.durable(on: .remote)
 
+    let events = app.catalog.events()
     try await photo.delete(in: app.catalog)
-    print("deleted it, with its files")
+    print("deleted it; its files are gone for everybody")
+    // Their copies on the remote are removed by the worker, soon after.
+    var remaining = 2
+    for await event in events where event.type == .deleted {
+        print("removed: \(event.name) of \(event.storage)")
+        remaining -= 1
+        if remaining == 0 { break }
+    }
 
     await services.triggerGracefulShutdown()
     group.cancelAll()
