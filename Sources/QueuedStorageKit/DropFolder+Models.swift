@@ -18,7 +18,7 @@ extension DropFolder {
     ///   - options: What else is to be said: what is taken, and what becomes of it.
     ///   - logger: Where to say what happened.
     ///   - make: Makes a model of a file; its field is filled in afterwards. An error sends the file to quarantine.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if the catalog is another one.
+    /// - Throws: `StorageError` with `invalidConfiguration` if the catalog is another one.
     public convenience init<Field: QueuedFileField, Record: Model>(
         _ path: String,
         into field: Field.Type,
