@@ -184,6 +184,7 @@ extension FileSystemStorage {
                     }
                 } catch let error as SystemError where error.errno == EXDEV {
                     try publishAcross(temporary, in: directory, as: leaf, replacing: replacing)
+                    temporary.discard()
                 }
                 try syncEntry(of: leaf, in: directory, replacing: replacing)
                 return

@@ -20,9 +20,15 @@ package final class TemporaryFile: Sendable {
         entry = Mutex(directory.map { ($0, leaf) })
     }
 
-    deinit {
+    deinit { discard() }
+
+    /// Removes the private name, if there is one still.
+    ///
+    /// Letting the file go does it too, but nobody knows when that is.
+    package func discard() {
         entry.withLock { entry in
             if let (directory, leaf) = entry { _ = try? directory.remove(leaf) }
+            entry = nil
         }
     }
 
