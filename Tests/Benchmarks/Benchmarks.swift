@@ -40,7 +40,8 @@ struct Measure: AsyncParsableCommand {
     var directory = ".build/bench"
 
     func run() async throws {
-        let directory = URL(fileURLWithPath: directory).path
+        let directory = URL(fileURLWithPath: directory).path + "/\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: directory) }
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let plan = Plan(directory: directory, qstore: URL(fileURLWithPath: qstore).path, rounds: rounds, isQuick: quick)
         Table.printHeader()
@@ -87,11 +88,12 @@ struct Plan: Sendable {
         return (all.median, allBare.median)
     }
 
-    /// Makes a folder, hands it over, and removes it.
+    /// Makes a folder, and hands it over.
+    ///
+    /// It is removed at the very end: right after files were removed, ext4 is slow to make new ones.
     func withDirectory<Value>(_ body: (String) async throws -> Value) async throws -> Value {
         let path = "\(directory)/\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: path) }
         return try await body(path)
     }
 }
