@@ -14,7 +14,7 @@ extension DropFolder {
     ///   - path: The folder's path.
     ///   - field: The field that the files go to; its storage's catalog must be an `SQLiteCatalog`, in the database that
     ///     has the model's table.
-    ///   - mode: When the files are transferred.
+    ///   - mode: When the files are transferred; as `options` have it if nil.
     ///   - options: What else is to be said: what is taken, and what becomes of it.
     ///   - logger: Where to say what happened.
     ///   - make: Makes a model of a file; its field is filled in afterwards. An error sends the file to quarantine.
@@ -22,7 +22,7 @@ extension DropFolder {
     public convenience init<Field: QueuedFileField, Record: Model>(
         _ path: String,
         into field: Field.Type,
-        mode: DropFolderOptions.Mode = .automatic,
+        mode: DropFolderOptions.Mode? = nil,
         options: DropFolderOptions = DropFolderOptions(),
         logger: Logger = Logger(label: "queued-storage.drop-folder"),
         make: @escaping @Sendable (IncomingFile) throws -> Record
@@ -34,7 +34,7 @@ extension DropFolder {
             )
         }
         var options = options
-        options.mode = mode
+        if let mode { options.mode = mode }
         self.init(path, into: ModelSink(field, in: catalog, make: make), options: options, logger: logger)
     }
 }

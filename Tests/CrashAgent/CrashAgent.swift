@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Logging
 import QueuedStorageCore
@@ -8,10 +9,10 @@ import UnixSignals
 
 /// Does one thing with a queued storage, and dies or pauses before the step that it was told.
 ///
-/// `crash-agent DIRECTORY STEP kill|pause COMMAND [NAME] [TEXT]`, with the commands `save`, `replace`, `delete`,
+/// `crash-agent DIRECTORY STEP kill|pause COMMAND [NAME] [TEXT]`, with the commands `save`, `save-file`, `replace`, `delete`,
 /// `transfer-and-delete`, `work`, `work-and-delete`, and `serve` (a worker until SIGTERM) and `watch` (also a drop folder).
 /// The directory holds `local`, `remote`, `inbox` and `catalog.sqlite`, and `stores.log`, a line for each file that was
-/// stored on the remote. It prints `done STEPS` at the end.
+/// stored on the remote. At the end it prints `peak KILOBYTES` and `done STEPS`.
 @main
 enum CrashAgent {
     static func main() async throws {
@@ -36,6 +37,8 @@ enum CrashAgent {
         switch command {
         case "save":
             say("saved \(try await storage.save(name, .text(arguments[6])))")
+        case "save-file":
+            say("saved \(try await storage.save(name, .file(arguments[6])))")
         case "replace":
             say("saved \(try await storage.save(name, .text(arguments[6]), options: StoreOptions(replaces: true)))")
         case "delete":
@@ -50,6 +53,11 @@ enum CrashAgent {
             try await worker.runUntilIdle()
         }
         try await storage.settle()
+        if let peak = try String(contentsOfFile: "/proc/self/status", encoding: .utf8).firstMatch(
+            of: /VmHWM:\s+(\d+) kB/
+        ) {
+            say("peak \(peak.1)")
+        }
         say("done \(steps.total)")
     }
 

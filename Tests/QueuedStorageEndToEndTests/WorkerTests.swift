@@ -131,21 +131,53 @@ import Testing
 
     @Test func `a rate limit spaces the starts`() async throws {
         let time = TestTime()
+        let starts = Mutex<[Int64]>([])
         try await withBench(
+            remote: { directory in
+                TestRemote(
+                    FileSystemStorage(location: directory),
+                    beforeStore: { _, _ in starts.withLock { $0.append(time.bootMilliseconds) } }
+                )
+            },
             options: QueuedStorageOptions(rateLimit: try RateLimit("6/m")),
             time: time
         ) { bench in
             for number in 0..<3 { _ = try await bench.storage.save("\(number).txt", .text("x")) }
-            let worker = bench.worker()
-            async let working: Void = worker.runUntilIdle()
-            for count in 1...3 {
-                try await bench.storage.waiting(.seconds(3600), for: "a transfer") {
-                    try await bench.catalog.counts().first?.counts[.remote] ?? 0 >= count
+            let moving = Task {
+                while !Task.isCancelled {
+                    time.advance(by: .milliseconds(100))
+                    await Task.yield()
                 }
-                #expect(bench.remote.storedNames.count == count)
-                time.advance(by: .seconds(10))
             }
-            try await working
+            defer { moving.cancel() }
+
+            try await bench.work()
+
+            let began = starts.withLock { $0 }
+            #expect(began.count == 3)
+            for (one, next) in zip(began, began.dropFirst()) { #expect(next - one >= 9_000) }
+        }
+    }
+
+    @Test func `a rate limit of one storage keeps no other waiting`() async throws {
+        try await withBench(options: QueuedStorageOptions(rateLimit: try RateLimit("1/h"))) { bench in
+            for number in 0..<100 { _ = try await bench.storage.save("\(number).txt", .text("x")) }
+            let free = try QueuedStorage(
+                "free",
+                local: FileSystemStorage(location: "\(bench.directory)/local2"),
+                remote: FileSystemStorage(location: "\(bench.directory)/remote2"),
+                catalog: bench.catalog,
+                environment: [:]
+            )
+            let worker = TransferWorker(catalog: bench.catalog, storages: [bench.storage, free])
+            let running = Task { try await worker.run() }
+            defer { running.cancel() }
+
+            _ = try await free.save("f.txt", .text("x"))
+            try await free.durable("f.txt", on: .remote, within: .seconds(30))
+
+            let limited = try #require(try await bench.catalog.counts().first { $0.alias == "files" })
+            #expect(limited.counts[.remote, default: 0] + limited.counts[.transferring, default: 0] <= 1)
         }
     }
 

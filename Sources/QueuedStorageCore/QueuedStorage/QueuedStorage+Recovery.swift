@@ -43,8 +43,7 @@ extension QueuedStorage {
                 if isOurs { placed.append(file) }
             } catch let error as StorageError where error.code == .alreadyExists {
                 // Something foreign took the name: the file gets another, as its saver would have given it.
-                let name = try await availableName(file.name, maxLength: nil)
-                if let renamed = try? await catalog.rename(file, to: name), try await self.place(renamed) { continue }
+                _ = try await finish(file, SaveRequest(name: file.name))
             } catch {
                 logger.warning(
                     "a saved file could not be given its name yet",

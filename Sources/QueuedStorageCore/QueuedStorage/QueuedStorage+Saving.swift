@@ -82,7 +82,9 @@ extension QueuedStorage {
         guard let first else { return nil }
         var staged = try await stage(content, options: options)
         staged.contentType = options.contentType ?? content.contentType ?? staged.contentType
-        return try await commit(staged, first, request, record: record)
+        let file = try await commit(staged, first, request, record: record)
+        content.removeSourceIfTemporary()
+        return file
     }
 
     /// Keeps content, synced, without a name.
@@ -103,7 +105,12 @@ extension QueuedStorage {
             let name = try await availableName(request.name, maxLength: request.maxLength)
             try FileName.validate(name)
             return name
-        case .replace: return request.name
+        case .replace:
+            let name = FileName.withSlashes(request.name)
+            guard FileName.fits(name, request.maxLength) else {
+                throw FileName.refusal(name, "it is longer than \(request.maxLength ?? 0) characters")
+            }
+            return name
         case .skip: return try await isNameAvailable(request.name, maxLength: request.maxLength) ? request.name : nil
         }
     }

@@ -10,7 +10,8 @@ extension QueuedStorage {
     ///   - task: The name of a task for this transfer; the file's own if nil.
     ///   - notBefore: When it is due; now if nil.
     /// - Returns: A handle that can be awaited.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if the catalog has no such file.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if the storage was declared without the
+    ///   task, and with ``StorageError/Code/notFound`` if the catalog has no such file.
     @discardableResult
     public func transfer(
         _ name: String,
@@ -18,6 +19,13 @@ extension QueuedStorage {
         notBefore: Date? = nil
     ) async throws -> TransferHandle {
         try await start()
+        if let task, tasks[task] == nil {
+            throw StorageError(
+                .invalidConfiguration,
+                name: name,
+                "\"\(task)\" is no task of the storage \"\(alias)\"; its tasks are \(tasks.keys.sorted().joined(separator: ", "))"
+            )
+        }
         let file = try await catalog.queueTransfer(name, in: alias, task: task, dueAt: notBefore ?? time.now)
         guard let file else { throw missing(name) }
         return TransferHandle(storage: self, file: file)

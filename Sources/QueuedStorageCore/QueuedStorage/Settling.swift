@@ -56,7 +56,7 @@ extension QueuedStorage {
             try await settle()
         } catch {
             logger.warning(
-                "files could not be settled; it is tried again with the next ones",
+                "files could not be settled; it is tried again with the next ones, or by the next worker",
                 metadata: ["storage": "\(alias)", "error": "\(error)"]
             )
         }

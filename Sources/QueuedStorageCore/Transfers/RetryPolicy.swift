@@ -8,7 +8,7 @@ public struct RetryPolicy: Hashable, Sendable {
     public var retries: Int?
     /// The delay before the first retry.
     public var delay: Duration
-    /// The longest delay.
+    /// The longest delay, unless the first one is longer.
     public var maxDelay: Duration
     /// By which part of itself a delay is spread, 0 to 1.
     public var jitter: Double
@@ -78,7 +78,7 @@ public struct RetryPolicy: Hashable, Sendable {
 
     private func backOff(tries: Int) -> Duration {
         // Beyond 2⁴⁰ any delay is longer than the longest.
-        min(maxDelay, delay * (1 << min(tries, 40)))
+        min(max(maxDelay, delay), delay * (1 << min(tries, 40)))
     }
 
     private func spread(_ delay: Duration, _ random: Double) -> Duration {

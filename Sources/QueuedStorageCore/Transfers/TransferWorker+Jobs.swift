@@ -150,6 +150,8 @@ extension TransferWorker {
                     "error": "\(error)",
                 ]
             )
+        case .stopped(.lost):
+            await acknowledgeLoss(job)
         default:
             await giveBack(job)
         }

@@ -123,15 +123,15 @@ public final class TransferWorker: Service {
                 }
                 let claimed = await claim()
                 while let started = schedule.withLock({ $0.start(now: time.bootMilliseconds) }) {
-                    gettingBusy.yield()
                     group.addTask {
                         await self.process(started)
                         self.schedule.withLock { $0.end(started.job.ticket) }
                         self.wake()
                     }
                 }
+                if !schedule.withLock({ $0.isIdle }) { gettingBusy.yield() }
                 if claimed > 0 { wake() }
-                if untilIdle, claimed == 0, schedule.withLock({ $0.isIdle }) { break }
+                if untilIdle, claimed == 0, schedule.withLock({ $0.isIdle }), await !hasLimitedWork() { break }
                 alarm?.cancel()
                 alarm = try await claimed == 0 ? setAlarm() : nil
             }
@@ -141,15 +141,23 @@ public final class TransferWorker: Service {
         try? await release()
     }
 
-    /// Claims as many jobs as there is room for.
+    /// Claims as many jobs as there is room for; of a storage with a rate limit, one transfer at a time.
     ///
     /// - Returns: How many were claimed. A catalog that can't be asked now is asked again after the next change.
     private func claim() async -> Int {
-        let wanted = schedule.withLock { $0.wanted }
-        guard wanted > 0 else { return 0 }
+        let now = time.bootMilliseconds
+        let (wanted, startable) = schedule.withLock { ($0.wanted, $0.startable(now: now)) }
         do {
-            let jobs = try await catalog.claim(try await claimRequest(limit: wanted))
-            schedule.withLock { $0.add(jobs) }
+            var jobs: [TransferJob] = []
+            if wanted > 0 {
+                let tasks = knownTasks.filter { storages[$0.key]?.options.rateLimit == nil }
+                jobs += try await catalog.claim(try await claimRequest(Array(storages.keys), tasks, limit: wanted))
+            }
+            for alias in startable.sorted() {
+                jobs += try await catalog.claim(try await claimRequest([alias], knownTasks, limit: 1))
+            }
+            let claimed = jobs
+            schedule.withLock { $0.add(claimed) }
             return jobs.count
         } catch {
             logger.warning("no jobs could be claimed; trying again soon", metadata: ["error": "\(error)"])
@@ -157,19 +165,25 @@ public final class TransferWorker: Service {
         }
     }
 
-    private func claimRequest(limit: Int) async throws -> ClaimRequest {
+    private func claimRequest(
+        _ aliases: [String],
+        _ tasks: [String: Set<String>],
+        limit: Int
+    ) async throws -> ClaimRequest {
         let until = time.bootMilliseconds + options.lease.milliseconds
         let storages = storages
         let leases = try await blocking {
             try storages.mapValues { Lease(token: try $0.local.token(), bootID: Boot.id, until: until) }
         }
-        return ClaimRequest(
-            storages: Array(storages.keys),
-            tasks: knownTasks,
-            limit: limit,
-            leases: leases,
-            now: time.now
-        )
+        return ClaimRequest(storages: aliases, tasks: tasks, limit: limit, leases: leases, now: time.now)
+    }
+
+    /// Whether transfers are due that only wait for their storages' rate limits.
+    private func hasLimitedWork() async -> Bool {
+        let limited = schedule.withLock { $0.limited(now: time.bootMilliseconds) }
+        guard !limited.isEmpty else { return false }
+        let dueAt = try? await catalog.nextDueAt(storages: Array(limited), tasks: knownTasks)
+        return dueAt.map { $0 <= time.now } ?? false
     }
 
     var knownTasks: [String: Set<String>] {
@@ -180,9 +194,14 @@ public final class TransferWorker: Service {
     private func setAlarm() async throws -> Task<Void, Never>? {
         var delays: [Int64] = []
         do {
-            if let dueAt = try await catalog.nextDueAt(storages: Array(storages.keys), tasks: knownTasks) {
-                // The wall clock may be set meanwhile, so look again after a minute at the latest.
-                delays.append(Int64(min(60_000, max(1, dueAt.timeIntervalSince(time.now) * 1000 + 1))))
+            // What waits for a rate limit has an alarm of its own; and who wants no job now asks again when one ends.
+            let (limited, wanted) = schedule.withLock { ($0.limited(now: time.bootMilliseconds), $0.wanted) }
+            let tasks = knownTasks.filter { !limited.contains($0.key) }
+            if wanted > 0, let dueAt = try await catalog.nextDueAt(storages: Array(storages.keys), tasks: tasks) {
+                let delay = dueAt.timeIntervalSince(time.now) * 1000
+                // What is due, and wasn't to be had, is asked for again, but not without a pause. The wall clock may be
+                // set meanwhile, so look again after a minute at the latest.
+                delays.append(delay <= 0 ? 50 : Int64(min(60_000, delay + 1)))
             }
         } catch {
             delays.append(1000)
@@ -265,7 +284,10 @@ public final class TransferWorker: Service {
         while true {
             try await time.sleep(for: options.rescueInterval)
             do {
-                for storage in storages.values { try await storage.recover() }
+                for storage in storages.values {
+                    try await storage.settle()
+                    try await storage.recover()
+                }
                 if try await rescue() > 0 { wake() }
                 try await catalog.trimEvents(before: time.now.addingTimeInterval(-options.eventRetention.seconds))
             } catch is CancellationError {

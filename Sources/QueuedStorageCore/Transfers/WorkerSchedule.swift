@@ -28,6 +28,17 @@ struct WorkerSchedule {
 
     var isIdle: Bool { waiting.isEmpty && running.isEmpty }
 
+    /// The storages whose next transfer must wait for their rate limit.
+    func limited(now: Int64) -> Set<String> {
+        Set(nextStarts.filter { $0.value > now }.keys)
+    }
+
+    /// The storages with a rate limit that lets one transfer start now, and of which none is claimed yet.
+    func startable(now: Int64) -> Set<String> {
+        let claimed = Set(waiting.filter { $0.kind == .transfer }.map(\.storage))
+        return isDraining ? [] : Set(intervals.keys).subtracting(limited(now: now)).subtracting(claimed)
+    }
+
     mutating func add(_ jobs: [TransferJob]) { waiting += jobs }
 
     /// The next job to start, if one may start now.
@@ -35,7 +46,8 @@ struct WorkerSchedule {
         guard !isDraining, running.count < concurrency else { return nil }
         let largeAllowed = max(1, concurrency - 1)
         let index = waiting.firstIndex { job in
-            (!isLarge(job) || runningLarge < largeAllowed) && (nextStarts[job.storage] ?? 0) <= now
+            (!isLarge(job) || runningLarge < largeAllowed)
+                && (job.kind != .transfer || (nextStarts[job.storage] ?? 0) <= now)
         }
         guard let index else { return nil }
         let job = waiting.remove(at: index)
@@ -46,9 +58,9 @@ struct WorkerSchedule {
         return started
     }
 
-    /// How many milliseconds a waiting job must wait for its storage's rate limit; nil if none waits for that.
+    /// How many milliseconds it takes until a storage's rate limit lets its next transfer start; nil if none has to wait.
     func rateLimitDelay(now: Int64) -> Int64? {
-        waiting.compactMap { nextStarts[$0.storage] }.filter { $0 > now }.min().map { $0 - now }
+        nextStarts.values.filter { $0 > now }.min().map { $0 - now }
     }
 
     mutating func end(_ ticket: JobTicket) {

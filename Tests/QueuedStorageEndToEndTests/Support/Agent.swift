@@ -16,12 +16,29 @@ final class Agent: Sendable {
     ///   - pauses: Whether it pauses there, instead of dying.
     ///   - command: What it does, and with what.
     /// - Throws: What `Process` throws if there is no agent to start.
-    init(_ directory: String, step: Int, pauses: Bool = false, _ command: String...) throws {
+    convenience init(_ directory: String, step: Int, pauses: Bool = false, _ command: String...) throws {
+        try self.init([Self.path, directory, "\(step)", pauses ? "pause" : "kill"] + command)
+    }
+
+    /// Starts an agent in a user and mount namespace of its own.
+    ///
+    /// - Parameters:
+    ///   - directory: The directory with `local`, `remote` and `catalog.sqlite`.
+    ///   - mounting: What the shell mounts there before.
+    ///   - command: What it does, and with what.
+    convenience init(_ directory: String, mounting: String, _ command: String...) throws {
+        let agent = ([Self.path, directory, "0", "kill"] + command).joined(separator: "' '")
+        try self.init(["/usr/bin/unshare", "-rm", "/bin/sh", "-c", "set -e; \(mounting); exec '\(agent)'"])
+    }
+
+    private static var path: String {
+        Bundle.main.executableURL?.deletingLastPathComponent().appendingPathComponent("CrashAgent").path ?? "CrashAgent"
+    }
+
+    private init(_ arguments: [String]) throws {
         let process = Process()
-        process.executableURL = Bundle.main.executableURL?.deletingLastPathComponent().appendingPathComponent(
-            "CrashAgent"
-        )
-        process.arguments = [directory, "\(step)", pauses ? "pause" : "kill"] + command
+        process.executableURL = URL(fileURLWithPath: arguments[0])
+        process.arguments = Array(arguments.dropFirst())
         process.standardInput = input
         let output = Pipe()
         process.standardOutput = output
