@@ -89,9 +89,15 @@ import Testing
         try await Sandbox.with { sandbox in
             _ = try await sandbox.run(["save", "big", "-"] + sandbox.place, input: Data(count: 8 << 20))
 
-            let outcome = try await sandbox.shell(
-                "script -qec \"$Q get big copy --local local --remote remote --database q.sqlite\" /dev/null"
+            // A machine in a container may have no terminals of its own; the test brings them along then.
+            try sandbox.write(
+                """
+                test -e /dev/pts/ptmx || mount -t devpts devpts /dev/pts
+                exec script -qec "$Q get big copy --local local --remote remote --database q.sqlite" /dev/null
+                """,
+                to: "on-a-terminal"
             )
+            let outcome = try await sandbox.shell("unshare -rm sh on-a-terminal")
 
             #expect(outcome.status == 0)
             #expect(outcome.text.contains("8.4 MB of 8.4 MB"))
