@@ -53,7 +53,7 @@ struct StorageOptions: ParsableArguments {
     ) throws -> Declarations {
         try file.refuse(flags: place.flags + saving.flags)
         if place.flags.isEmpty, saving.flags.isEmpty, let path = file.path(environment) {
-            return try Environment.apply(environment, to: ConfigurationFile.load(path))
+            return saving.apply(to: try Environment.apply(environment, to: ConfigurationFile.load(path)))
         }
         if place.flags.isEmpty {
             throw CommandFailure(
@@ -162,10 +162,17 @@ struct SavingOptions {
     /// None of them.
     static let none = Self()
 
-    /// The flags that were given.
-    var flags: [String] {
-        (isDelayed ? ["--delayed"] : []) + (task == nil ? [] : ["--task"]) + (retries == nil ? [] : ["--retries"])
-            + (retryDelay == nil ? [] : ["--retry-delay"])
+    /// The flags that were given, and that describe a storage as a configuration does.
+    var flags: [String] { (isDelayed ? ["--delayed"] : []) + (task == nil ? [] : ["--task"]) }
+
+    /// Puts what the flags say of failures over what a configuration says.
+    func apply(to declarations: Declarations) -> Declarations {
+        var declarations = declarations
+        for index in declarations.storages.indices {
+            if let retries { declarations.storages[index].options.retries = retries }
+            if let retryDelay { declarations.storages[index].options.retryDelay = retryDelay }
+        }
+        return declarations
     }
 }
 
@@ -173,7 +180,7 @@ struct SavingOptions {
 struct RetryOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "How many retries follow the first try, or unlimited; else $QUEUED_STORAGE_RETRIES, else 5.",
+            "How many retries follow the first try, or unlimited; else what the storage says, else $QUEUED_STORAGE_RETRIES, else 5.",
             valueName: "n"
         )
     )
@@ -181,7 +188,7 @@ struct RetryOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The delay before the first retry; else $QUEUED_STORAGE_RETRY_DELAY, else 60s.",
+            "The delay before the first retry; else what the storage says, else $QUEUED_STORAGE_RETRY_DELAY, else 60s.",
             valueName: "time"
         )
     )

@@ -20,7 +20,7 @@ struct Work: AsyncParsableCommand {
     @OptionGroup var options: StorageOptions
     @Option(help: ArgumentHelp("How many transfers run at the same time.", valueName: "n")) var workers:
         WorkersArgument?
-    @OptionGroup(title: "Instead of a configuration, what becomes of failures") var retrying: RetryOptions
+    @OptionGroup(title: "What becomes of failures") var retrying: RetryOptions
     @Flag(help: "Transfer what is due, and end.") var once = false
     @OptionGroup(title: "Output") var output: OutputOptions
 

@@ -1,4 +1,4 @@
-/// What a queued storage is made of, as plain data that can be kept and exchanged (the seed's `deconstruct`).
+/// What a queued storage is made of, as plain data that can be kept and exchanged (`deconstruct` of django-queued-storage).
 ///
 /// ```json
 /// { "alias": "photos", "local": "FileSystemStorage", "localOptions": { "location": "media" },
@@ -63,9 +63,9 @@ public struct QueuedStorageConfiguration: Hashable, Sendable {
 
     /// The kinds of storages that a convenience class of django-queued-storage joined.
     ///
-    /// - Parameter seedClass: The class, such as `QueuedS3BotoStorage`.
+    /// - Parameter className: The class, such as `QueuedS3BotoStorage`.
     /// - Returns: A configuration with local and remote set; nil if there was no such class.
-    public static func seed(_ seedClass: String) -> Self? {
+    public static func successor(of className: String) -> Self? {
         let remotes = [
             "QueuedFileSystemStorage": nil,
             "QueuedS3BotoStorage": "storages.backends.s3boto.S3BotoStorage",
@@ -77,7 +77,7 @@ public struct QueuedStorageConfiguration: Hashable, Sendable {
             "QueuedCloudFilesStorage": "storages.backends.mosso.CloudFilesStorage",
             "QueuedSFTPStorage": "storages.backends.sftpstorage.SFTPStorage",
         ]
-        guard let remote = remotes[seedClass] else { return nil }
+        guard let remote = remotes[className] else { return nil }
         return Self(local: "django.core.files.storage.FileSystemStorage", remote: remote)
     }
 }

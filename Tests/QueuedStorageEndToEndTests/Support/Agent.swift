@@ -26,6 +26,7 @@ final class Agent: Sendable {
     ///   - directory: The directory with `local`, `remote` and `catalog.sqlite`.
     ///   - mounting: What the shell mounts there before.
     ///   - command: What it does, and with what.
+    /// - Throws: Why the process can't be started.
     convenience init(_ directory: String, mounting: String, _ command: String...) throws {
         let agent = ([Self.path, directory, "0", "kill"] + command).joined(separator: "' '")
         try self.init(["/usr/bin/unshare", "-rm", "/bin/sh", "-c", "set -e; \(mounting); exec '\(agent)'"])

@@ -144,7 +144,7 @@ private struct Deviation: Sendable {
 }
 
 /// What was recorded of the real django-queued-storage 0.8, held against ours.
-@Suite struct SeedVectorTests {
+@Suite struct OriginalVectorTests {
     @Test(arguments: Vector.all("dqs_cache_key"))
     func `cache keys are the original's`(_ vector: Vector) async throws {
         try await withTemporaryDirectory { directory in
@@ -250,7 +250,7 @@ private struct Deviation: Sendable {
     @Test(arguments: Vector.all("dqs_other").filter { $0.input.class != nil })
     func `the original's convenience classes map onto ours`(_ vector: Vector) throws {
         let name = try #require(vector.input.class?.string)
-        let configuration = try #require(QueuedStorageConfiguration.seed(name))
+        let configuration = try #require(QueuedStorageConfiguration.successor(of: name))
 
         #expect(configuration.local == vector.output?.local_path?.string)
         #expect(configuration.remote == vector.output?.remote_path?.string)

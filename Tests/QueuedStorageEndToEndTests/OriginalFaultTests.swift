@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// The thirty numbered faults of django-queued-storage 0.8, each answered.
-@Suite struct SeedFaultTests {
+@Suite struct OriginalFaultTests {
     // MARK: Names
 
     @Test func `fault 1: the name that the remote really stored is recorded and read`() async throws {
