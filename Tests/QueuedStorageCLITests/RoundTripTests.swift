@@ -173,4 +173,27 @@ import Testing
             #expect(sandbox.exists("remote/a/b"))
         }
     }
+
+    @Test func `a flag wins over what the configuration says of failures`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.write(
+                "database: q.sqlite\nstorages:\n  a:\n    local: local\n    remote: remote\n    retries: 5\n",
+                to: "qstore.yaml"
+            )
+            // Bytes that aren't those that were saved are a failure that a retry could mend.
+            _ = try await sandbox.run(["save", "x", "--config", "qstore.yaml"])
+            try sandbox.write("other bytes than were saved", to: "local/x")
+
+            let patient = try await sandbox.run(["worker", "--once", "--config", "qstore.yaml", "--retry-delay", "0s"])
+            _ = try await sandbox.run(["retry", "--failed", "--config", "qstore.yaml"])
+            let worker = try await sandbox.run(["worker", "--once", "--config", "qstore.yaml", "--retries", "0"])
+            let files = try await sandbox.run(["files", "--json", "--config", "qstore.yaml"])
+            let wrong = try await sandbox.run(["worker", "--config", "qstore.yaml", "--local", "local"])
+
+            #expect(patient.status == 1, "\(patient.errors)")
+            #expect(worker.status == 1, "\(worker.errors)")
+            #expect(files.text.contains("\"attempts\":1,"), "\(files.text)")
+            #expect(wrong.status == 2)
+        }
+    }
 }
