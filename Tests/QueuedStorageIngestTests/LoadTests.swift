@@ -5,10 +5,8 @@ import QueuedStorageIngest
 import TestSupport
 import Testing
 
-/// A drop folder with a great many files.
-///
-/// Run with `QSTORE_LOAD_TESTS=1`.
-@Suite(.enabled(if: ProcessInfo.processInfo.environment["QSTORE_LOAD_TESTS"] != nil)) struct LoadTests {
+/// A drop folder with a great many files, and one with none.
+@Suite struct LoadTests {
     @Test func `takes 100,000 files in little memory`() async throws {
         try await withTemporaryDirectory { directory in
             mkdir("\(directory)/inbox", 0o755)
