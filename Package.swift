@@ -215,7 +215,7 @@ let package = Package(
         ),
         .testTarget(
             name: "QueuedStorageCLITests",
-            dependencies: ["QueuedStorageCLI", "QueuedStorageSchemas"],
+            dependencies: ["QueuedStorageCLI", "QueuedStorageSchemas", "TestSupport"],
             swiftSettings: swiftSettings
         ),
     ],

@@ -1,5 +1,6 @@
 import Foundation
 import QueuedStorageSchemas
+import TestSupport
 import Testing
 
 @Suite struct OutputTests {
@@ -97,7 +98,8 @@ import Testing
                 """,
                 to: "on-a-terminal"
             )
-            let outcome = try await sandbox.shell("unshare -rm sh on-a-terminal")
+            let mounts = ownMounts.map { "'\($0)'" }.joined(separator: " ")
+            let outcome = try await sandbox.shell("\(mounts) sh on-a-terminal")
 
             #expect(outcome.status == 0)
             #expect(outcome.text.contains("8.4 MB of 8.4 MB"))

@@ -1,5 +1,6 @@
 import Foundation
 import QueuedStorageCore
+import TestSupport
 import Testing
 
 /// The process of `Tests/Child`, for what only another process can show.
@@ -22,7 +23,7 @@ struct ChildProcess {
             // A user namespace of its own lets everybody mount.
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
             process.arguments =
-                ["unshare", "-rm", "bash", "-c", "set -e; \(script); \"$0\" \"$@\"; \(cleanup)", child] + arguments
+                ownMounts + ["bash", "-c", "set -e; \(script); \"$0\" \"$@\"; \(cleanup)", child] + arguments
         } else {
             process.executableURL = URL(fileURLWithPath: child)
             process.arguments = arguments

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 
 /// A process of its own that does one thing with a queued storage, and dies or pauses before a step.
 final class Agent: Sendable {
@@ -29,7 +30,7 @@ final class Agent: Sendable {
     /// - Throws: Why the process can't be started.
     convenience init(_ directory: String, mounting: String, _ command: String...) throws {
         let agent = ([Self.path, directory, "0", "kill"] + command).joined(separator: "' '")
-        try self.init(["/usr/bin/unshare", "-rm", "/bin/sh", "-c", "set -e; \(mounting); exec '\(agent)'"])
+        try self.init(ownMounts + ["/bin/sh", "-c", "set -e; \(mounting); exec '\(agent)'"])
     }
 
     private static var path: String {
