@@ -160,6 +160,7 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
+            dependencies: ["CLinux"],
             path: "Tests/Support",
             swiftSettings: swiftSettings
         ),

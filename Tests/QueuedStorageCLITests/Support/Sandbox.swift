@@ -1,6 +1,5 @@
 import Foundation
-import Synchronization
-import Testing
+import TestSupport
 
 /// A directory with an inbox, a local directory and a remote one, in which `qstore` runs as a process.
 struct Sandbox: Sendable {
@@ -56,7 +55,7 @@ struct Sandbox: Sendable {
 
     /// Starts `qstore`, and goes on.
     func start(_ arguments: [String], environment: [String: String] = [:]) throws -> RunningCommand {
-        try RunningCommand(process(Self.binary, arguments, environment))
+        try RunningCommand(process(Self.binary, arguments, environment, input: "/dev/null", mergesErrors: true))
     }
 
     func execute(
@@ -65,42 +64,36 @@ struct Sandbox: Sendable {
         input: Data,
         environment: [String: String] = [:]
     ) async throws -> Outcome {
-        let process = process(program, arguments, environment)
-        // Files instead of pipes: nobody has to read while the process runs.
-        let stem = "\(path)/.io-\(UUID().uuidString)"
-        for suffix in ["in", "out", "err"] {
-            try (suffix == "in" ? input : Data()).write(to: URL(fileURLWithPath: "\(stem).\(suffix)"))
-        }
-        process.standardInput = FileHandle(forReadingAtPath: "\(stem).in")
-        process.standardOutput = FileHandle(forWritingAtPath: "\(stem).out")
-        process.standardError = FileHandle(forWritingAtPath: "\(stem).err")
-        let status = try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do {
-                try process.run()
-            } catch {
-                process.terminationHandler = nil
-                continuation.resume(throwing: error)
-            }
-        }
+        // A file instead of a pipe: nobody has to write while the process runs.
+        let file = "\(path)/.in-\(UUID().uuidString)"
+        try input.write(to: URL(fileURLWithPath: file))
+        let said = try await process(program, arguments, environment, input: file, mergesErrors: false).end()
         return Outcome(
-            status: status,
-            output: try Data(contentsOf: URL(fileURLWithPath: "\(stem).out")),
-            errors: String(decoding: try Data(contentsOf: URL(fileURLWithPath: "\(stem).err")), as: UTF8.self)
+            status: said.status ?? -1,
+            output: said.output,
+            errors: String(decoding: said.errors, as: UTF8.self)
         )
     }
 
-    private func process(_ program: String, _ arguments: [String], _ environment: [String: String]) -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(fileURLWithPath: path)
+    private func process(
+        _ program: String,
+        _ arguments: [String],
+        _ environment: [String: String],
+        input: String,
+        mergesErrors: Bool
+    ) throws -> TestProcess {
         var all = ProcessInfo.processInfo.environment.filter {
             !$0.key.hasPrefix("QSTORE_") && !$0.key.hasPrefix("QUEUED_")
         }
         all.merge(environment) { $1 }
-        process.environment = all
-        return process
+        return try TestProcess(
+            program,
+            arguments,
+            environment: all,
+            directory: path,
+            input: .file(input),
+            mergesErrors: mergesErrors
+        )
     }
 
     /// The built command, beside the tests.
@@ -120,85 +113,23 @@ struct Outcome: Sendable {
     var lines: [String] { text.split(separator: "\n").map(String.init) }
 }
 
-/// A command that runs while the test goes on.
-final class RunningCommand: Sendable {
-    private struct State {
-        var text = ""
-        var status: Int32?
-        var waiters: [(holds: @Sendable (String) -> Bool, continuation: CheckedContinuation<Bool, Never>)] = []
-        var enders: [CheckedContinuation<Int32, Never>] = []
-    }
+/// A command that runs while the test goes on; its output and its errors are one text.
+struct RunningCommand: Sendable {
+    private let process: TestProcess
 
-    private let state = Mutex(State())
-    let pid: Int32
-
-    /// Starts a process; its output and its errors are one text.
-    init(_ process: Process) throws {
-        let pipe = Pipe()
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        pid = process.processIdentifier
-        let reader = pipe.fileHandleForReading
-        Thread.detachNewThread { [weak self] in
-            while true {
-                let data = reader.availableData
-                if data.isEmpty { break }
-                self?.add(String(decoding: data, as: UTF8.self))
-            }
-            process.waitUntilExit()
-            self?.end(process.terminationStatus)
-        }
-    }
+    init(_ process: TestProcess) { self.process = process }
 
     /// What it said so far.
-    var text: String { state.withLock { $0.text } }
+    var text: String { process.said.text }
 
     /// Waits until it has said something; false if it ended without.
     func says(_ words: String) async -> Bool {
-        await withCheckedContinuation { continuation in
-            let answer: Bool? = state.withLock { state in
-                if state.text.contains(words) { return true }
-                if state.status != nil { return false }
-                state.waiters.append(({ $0.contains(words) }, continuation))
-                return nil
-            }
-            if let answer { continuation.resume(returning: answer) }
-        }
+        await process.wait { $0.text.contains(words) ? true : nil } ?? false
     }
 
     /// Sends a signal.
-    func send(_ signal: Int32) { kill(pid, signal) }
+    func send(_ signal: Int32) { process.send(signal) }
 
     /// Waits for its end.
-    func status() async -> Int32 {
-        await withCheckedContinuation { continuation in
-            let status: Int32? = state.withLock { state in
-                if state.status == nil { state.enders.append(continuation) }
-                return state.status
-            }
-            if let status { continuation.resume(returning: status) }
-        }
-    }
-
-    private func add(_ text: String) {
-        let ready = state.withLock { state in
-            state.text += text
-            let ready = state.waiters.filter { $0.holds(state.text) }
-            state.waiters.removeAll { $0.holds(state.text) }
-            return ready
-        }
-        for waiter in ready { waiter.continuation.resume(returning: true) }
-    }
-
-    private func end(_ status: Int32) {
-        let (waiters, enders) = state.withLock { state in
-            state.status = status
-            defer { (state.waiters, state.enders) = ([], []) }
-            return (state.waiters, state.enders)
-        }
-        for waiter in waiters { waiter.continuation.resume(returning: false) }
-        for ender in enders { ender.resume(returning: status) }
-    }
+    func status() async -> Int32 { await process.end().status ?? -1 }
 }

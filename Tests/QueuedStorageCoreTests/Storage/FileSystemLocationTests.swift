@@ -67,7 +67,7 @@ import Testing
             let children = try (0..<4).map { _ in try ChildProcess("identity", location) }
 
             var identities: Set<String> = []
-            for child in children { identities.formUnion(try await child.rest()) }
+            for child in children { identities.formUnion(await child.rest()) }
 
             let identity = try FileSystemStorage(location: location).identity()
             #expect(identities == [identity])
@@ -78,14 +78,14 @@ import Testing
         try await withTemporaryDirectory { location in
             let storage = FileSystemStorage(location: location)
             let child = try ChildProcess("hold", location)
-            let said = try await child.lines(2)
+            let said = await child.lines(2)
             let (token, place) = (said[0], said[1])
 
             #expect(try storage.isAlive(token))
             #expect(try storage.isOwnerAlive(ofPlace: place))
             #expect(try storage.takeOver(token) == nil)
             #expect(try storage.deadTokens() == [])
-            try await child.kill()
+            await child.kill()
 
             #expect(try !storage.isAlive(token))
             #expect(try storage.deadTokens() == [token])
@@ -205,7 +205,7 @@ import Testing
                 mounting: "mount --bind \(inbox.path) \(inbox.path)"
             )
 
-            let lines = try await child.rest()
+            let lines = await child.rest()
 
             #expect(lines.first?.hasPrefix("staging/") == true, "\(lines)")
             #expect(lines.last == "true")

@@ -109,7 +109,7 @@ import Testing
                 mounting: mount,
                 finally: "find \(location) -mindepth 1; df --output=used \(location)"
             )
-            let lines = try await child.rest()
+            let lines = await child.rest()
 
             #expect(lines.first?.hasPrefix("error full") == true, "\(lines)")
             #expect(lines.first?.contains("no space is left") == true, "\(lines)")
@@ -128,7 +128,7 @@ import Testing
                 mounting: "mount --bind \(location) \(location); mount -o remount,bind,ro \(location)"
             )
 
-            let lines = try await child.rest()
+            let lines = await child.rest()
 
             #expect(lines.first?.hasPrefix("error denied") == true, "\(lines)")
             #expect(lines.first?.contains("read-only") == true, "\(lines)")
@@ -146,7 +146,7 @@ import Testing
                 mounting: "mount -t tmpfs tmpfs \(location)/mnt"
             )
 
-            let lines = try await child.rest()
+            let lines = await child.rest()
 
             #expect(lines == ["two", "true", "false", "three", "four", "six", "a b c d", "", "clean"])
         }
@@ -156,9 +156,9 @@ import Testing
     func `shows nothing of a file whose writer was killed`(_ kind: String) async throws {
         try await withTemporaryDirectory { location in
             let child = try ChildProcess("half", location, "d/a", kind)
-            #expect(try await child.lines(1) == ["half"])
+            #expect(await child.lines(1) == ["half"])
 
-            try await child.kill()
+            await child.kill()
 
             let storage = FileSystemStorage(location: location)
             #expect(try tree(location) == [:])
@@ -182,7 +182,7 @@ import Testing
             #expect(ftruncate(descriptor, 5 << 30) == 0)
 
             let child = try ChildProcess("file", directory + "/location", "sparse", source)
-            let peak = try await child.rest().first.flatMap { Int($0) } ?? .max
+            let peak = await child.rest().first.flatMap { Int($0) } ?? .max
 
             #expect(peak < 200_000, "kB")
             var status = stat()

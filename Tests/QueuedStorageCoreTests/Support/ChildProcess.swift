@@ -1,13 +1,13 @@
 import Foundation
-import QueuedStorageCore
+import Glibc
+import Synchronization
 import TestSupport
-import Testing
 
 /// The process of `Tests/Child`, for what only another process can show.
-struct ChildProcess {
-    private let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
+final class ChildProcess: Sendable {
+    private let process: TestProcess
+    /// How many of its lines were handed out.
+    private let seen = Mutex(0)
 
     /// Starts the process.
     ///
@@ -21,46 +21,34 @@ struct ChildProcess {
             .deletingLastPathComponent().appendingPathComponent("StorageTestChild").path
         if let script {
             // A user namespace of its own lets everybody mount.
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments =
-                ownMounts + ["bash", "-c", "set -e; \(script); \"$0\" \"$@\"; \(cleanup)", child] + arguments
+            let shell = ["bash", "-c", "set -e; \(script); \"$0\" \"$@\"; \(cleanup)", child]
+            process = try TestProcess("/usr/bin/env", ownMounts + shell + arguments)
         } else {
-            process.executableURL = URL(fileURLWithPath: child)
-            process.arguments = arguments
+            process = try TestProcess(child, arguments)
         }
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
     }
 
     /// Waits for the next lines that the process says.
-    func lines(_ count: Int) async throws -> [String] {
-        try await blocking { [output] in
-            var text = Data()
-            while text.count(where: { $0 == UInt8(ascii: "\n") }) < count {
-                // Byte by byte, as what comes after the lines is another call's.
-                let byte = output.fileHandleForReading.readData(ofLength: 1)
-                if byte.isEmpty { break }
-                text += byte
-            }
-            return String(decoding: text, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-                .map { String($0) }.dropLast()
+    func lines(_ count: Int) async -> [String] {
+        let from = seen.withLock { $0 }
+        let lines = await process.wait { said in
+            let lines = Array(said.lines.dropFirst(from).prefix(count))
+            return lines.count == count ? lines : nil
         }
+        let said = lines ?? Array(process.said.lines.dropFirst(from))
+        seen.withLock { $0 = from + said.count }
+        return said
     }
 
     /// Kills the process as power loss would, and waits until it is gone.
-    func kill() async throws {
-        Glibc.kill(process.processIdentifier, SIGKILL)
-        _ = try await rest()
+    func kill() async {
+        process.send(SIGKILL)
+        _ = await process.end()
     }
 
     /// Everything that the process still says until it ends.
-    func rest() async throws -> [String] {
-        try await blocking { [process, output] in
-            let text = output.fileHandleForReading.readDataToEndOfFile()
-            process.waitUntilExit()
-            return String(decoding: text, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-                .map { String($0) }.dropLast()
-        }
+    func rest() async -> [String] {
+        let said = await process.end().lines
+        return Array(said.dropFirst(seen.withLock { $0 }))
     }
 }
