@@ -1,6 +1,6 @@
 import Dispatch
 import FoundationEssentials
-package import GRDB
+import GRDB
 import QueuedStorageCore
 import Synchronization
 
@@ -218,31 +218,6 @@ final class GroupCommit: Sendable {
     }
 
     private func explained(_ error: any Error) -> any Error { CatalogError.explaining(error, path: pool.path) }
-}
-
-/// How a catalog's writer commits, and how it looks at a COMMIT that failed; tests put failures here.
-package struct CommitSeams: Sendable {
-    /// Commits the open transaction.
-    package var commit: @Sendable (Database) throws -> Void
-    /// Opens another connection to the database with a path.
-    package var reopen: @Sendable (String) throws -> DatabaseQueue
-
-    /// Makes the seams that are SQLite's own, or others.
-    ///
-    /// - Parameters:
-    ///   - commit: Commits the open transaction.
-    ///   - reopen: Opens another connection to the database with a path.
-    package init(
-        commit: @escaping @Sendable (Database) throws -> Void = { try $0.commit() },
-        reopen: @escaping @Sendable (String) throws -> DatabaseQueue = { path in
-            var configuration = Configuration()
-            configuration.busyMode = .timeout(10)
-            return try DatabaseQueue(path: path, configuration: configuration)
-        }
-    ) {
-        self.commit = commit
-        self.reopen = reopen
-    }
 }
 
 /// A write that waits for its transaction.

@@ -65,7 +65,7 @@ public final class SQLiteCatalog: Sendable {
         configuration.busyMode = .timeout(10)
         let pool: DatabasePool
         do {
-            pool = try DatabasePool(path: path, configuration: configuration)
+            pool = try Self.pool(path, configuration, pause: seams.pause)
         } catch {
             throw CatalogError.explaining(error, path: path)
         }
@@ -95,6 +95,29 @@ public final class SQLiteCatalog: Sendable {
         self.pool = pool
         self.announcer = announcer
         self.writer = GroupCommit(pool, seams: seams, now: now) { announcer.announce() }
+    }
+
+    /// Opens a pool, also if other processes open the same new file at this very moment.
+    ///
+    /// A connection that finds a new file switches it to WAL; while others are at that, SQLite answers "busy" at once and
+    /// lets no busy mode wait, as it has read the file already. In WAL mode that ends.
+    /// Source: https://www.sqlite.org/c3ref/busy_handler.html, on when the handler isn't called.
+    private static func pool(
+        _ path: String,
+        _ configuration: Configuration,
+        pause: (Int) -> Void
+    ) throws -> DatabasePool {
+        let start = ContinuousClock.now
+        var attempt = 1
+        while true {
+            do {
+                return try DatabasePool(path: path, configuration: configuration)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+                guard ContinuousClock.now - start < .seconds(10) else { throw error }
+                pause(attempt)
+                attempt += 1
+            }
+        }
     }
 
     /// Makes the writer's connection durable and patient, and looks whether it is.

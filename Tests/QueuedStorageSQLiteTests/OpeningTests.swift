@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import QueuedStorageCore
 import QueuedStorageSQLite
+import Synchronization
 import TestSupport
 import Testing
 
@@ -77,6 +78,23 @@ private func code(_ body: () throws -> Void) -> CatalogError.Code? {
 
             let catalog = try SQLiteCatalog(path: "\(directory)/catalog.sqlite", creates: false)
             #expect(try await catalog.counts().map(\.counts) == [[.queued: 16]])
+        }
+    }
+
+    @Test func `waits for who is making the file at this moment`() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = "\(directory)/catalog.sqlite"
+            let holder = try LockHolder(path: path)
+            let attempts = Mutex(0)
+            let seams = CommitSeams(pause: { attempt in
+                attempts.withLock { $0 = attempt }
+                if attempt == 2 { try? holder.release() }
+            })
+
+            let catalog = try SQLiteCatalog(path: path, seams: seams)
+
+            #expect(attempts.withLock { $0 } == 2)
+            try await catalog.register(photos, acceptingMove: false)
         }
     }
 
@@ -173,7 +191,7 @@ private func code(_ body: () throws -> Void) -> CatalogError.Code? {
 }
 
 /// Another connection that holds the write lock.
-private final class LockHolder {
+private final class LockHolder: Sendable {
     private let connection: DatabaseQueue
 
     init(path: String) throws {
