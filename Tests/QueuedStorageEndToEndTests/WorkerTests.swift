@@ -159,6 +159,21 @@ import Testing
         }
     }
 
+    @Test func `nothing stays behind whose rate limit passes at the very moment of looking`() async throws {
+        for tick in [300, 450, 700] {
+            try await withBench(
+                options: QueuedStorageOptions(rateLimit: try RateLimit("60/m")),
+                time: TickingTime(tick: .milliseconds(tick))
+            ) { bench in
+                for number in 0..<20 { _ = try await bench.storage.save("\(number).txt", .text("x")) }
+
+                try await bench.worker(WorkerOptions(heartbeat: .seconds(60))).runUntilIdle()
+
+                #expect(try await bench.catalog.counts().first?.counts == [.remote: 20])
+            }
+        }
+    }
+
     @Test func `a rate limit of one storage keeps no other waiting`() async throws {
         try await withBench(options: QueuedStorageOptions(rateLimit: try RateLimit("1/h"))) { bench in
             for number in 0..<100 { _ = try await bench.storage.save("\(number).txt", .text("x")) }

@@ -121,7 +121,8 @@ public final class TransferWorker: Service {
                     if alarm == nil { alarm = stopRunning(after: options.drainTimeout) }
                     continue
                 }
-                let claimed = await claim()
+                let now = time.bootMilliseconds
+                let claimed = await claim(now: now)
                 while let started = schedule.withLock({ $0.start(now: time.bootMilliseconds) }) {
                     group.addTask {
                         await self.process(started)
@@ -131,7 +132,8 @@ public final class TransferWorker: Service {
                 }
                 if !schedule.withLock({ $0.isIdle }) { gettingBusy.yield() }
                 if claimed > 0 { wake() }
-                if untilIdle, claimed == 0, schedule.withLock({ $0.isIdle }), await !hasLimitedWork() { break }
+                // As of the same moment: what a limit held back then may be free to start by now, and would be left behind.
+                if untilIdle, claimed == 0, schedule.withLock({ $0.isIdle }), await !hasLimitedWork(now: now) { break }
                 alarm?.cancel()
                 alarm = try await claimed == 0 ? setAlarm() : nil
             }
@@ -143,9 +145,9 @@ public final class TransferWorker: Service {
 
     /// Claims as many jobs as there is room for; of a storage with a rate limit, one transfer at a time.
     ///
+    /// - Parameter now: The time since the machine started, which the limits go by.
     /// - Returns: How many were claimed. A catalog that can't be asked now is asked again after the next change.
-    private func claim() async -> Int {
-        let now = time.bootMilliseconds
+    private func claim(now: Int64) async -> Int {
         let (wanted, startable) = schedule.withLock { ($0.wanted, $0.startable(now: now)) }
         do {
             var jobs: [TransferJob] = []
@@ -179,8 +181,8 @@ public final class TransferWorker: Service {
     }
 
     /// Whether transfers are due that only wait for their storages' rate limits.
-    private func hasLimitedWork() async -> Bool {
-        let limited = schedule.withLock { $0.limited(now: time.bootMilliseconds) }
+    private func hasLimitedWork(now: Int64) async -> Bool {
+        let limited = schedule.withLock { $0.limited(now: now) }
         guard !limited.isEmpty else { return false }
         let dueAt = try? await catalog.nextDueAt(storages: Array(limited), tasks: knownTasks)
         return dueAt.map { $0 <= time.now } ?? false

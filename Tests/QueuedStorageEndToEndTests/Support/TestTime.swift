@@ -59,3 +59,28 @@ final class TestTime: TimeSource {
         }
     }
 }
+
+/// A time that moves on whenever somebody looks at it, and that nobody waits for.
+final class TickingTime: TimeSource {
+    private let passed = Mutex<Int64>(0)
+    private let tick: Int64
+
+    init(tick: Duration) { self.tick = tick.milliseconds }
+
+    var now: Date { Date(timeIntervalSince1970: 1_800_000_000 + Double(passed.withLock { $0 }) / 1000) }
+
+    var bootMilliseconds: Int64 {
+        passed.withLock { passed in
+            passed += tick
+            return 1_000_000 + passed
+        }
+    }
+
+    /// Returns at once, as much later; from a minute on, only by cancellation.
+    func sleep(for duration: Duration) async throws {
+        if duration >= .seconds(60) { for await _ in AsyncStream<Void>.makeStream().stream {} }
+        try Task.checkCancellation()
+        passed.withLock { $0 += duration.milliseconds }
+        await Task.yield()
+    }
+}
