@@ -50,6 +50,11 @@ let package = Package(
             name: "CInotifyTools",
             providers: [.apt(["libinotifytools0-dev"])]
         ),
+        .systemLibrary(
+            name: "CCurl",
+            pkgConfig: "libcurl",
+            providers: [.apt(["libcurl4-openssl-dev"])]
+        ),
         .target(
             name: "QueuedStorageSchemas",
             path: "Schemas",
@@ -103,6 +108,11 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "QueuedStorageTransport",
+            dependencies: ["CCurl", "QueuedStorageCore"],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -173,6 +183,11 @@ let package = Package(
         .testTarget(
             name: "QueuedStorageCoreTests",
             dependencies: ["CLinux", "QueuedStorageCore", "QueuedStorageTesting", "StorageTestChild", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageTransportTests",
+            dependencies: ["QueuedStorageCore", "QueuedStorageTransport", "TestSupport"],
             swiftSettings: swiftSettings
         ),
         .executableTarget(

@@ -1,0 +1,198 @@
+import Dispatch
+import Glibc
+import Synchronization
+
+/// A server on the loopback that does to each connection what a test says, on a thread of its own.
+final class ScriptedServer: Sendable {
+    let port: Int
+    private let listener: Int32
+    private let accepted = Atomic(0)
+    private let connections = Mutex<[Connection]>([])
+
+    /// How many connections were accepted so far.
+    var acceptedCount: Int { accepted.load(ordering: .sequentiallyConsistent) }
+
+    var url: String { "http://127.0.0.1:\(port)" }
+
+    /// Starts a server.
+    ///
+    /// - Parameter script: What to do with a connection, which is closed once it returns or throws.
+    /// - Throws: `Failure` if no port can be had.
+    init(_ script: @escaping @Sendable (Connection) throws -> Void) throws {
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var on: Int32 = 1
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, 4)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let listener = listener
+        let bound = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, length) == 0 && listen(listener, 1024) == 0
+                    && getsockname(listener, $0, &length) == 0
+            }
+        }
+        guard bound else { throw Failure(call: "bind", errno: errno) }
+        port = Int(UInt16(bigEndian: address.sin_port))
+        Self.onThread { [weak self] in
+            while true {
+                let descriptor = accept(listener, nil, nil)
+                guard descriptor >= 0 else { break }
+                guard let self else {
+                    close(descriptor)
+                    break
+                }
+                accepted.add(1, ordering: .sequentiallyConsistent)
+                let connection = Connection(descriptor)
+                connections.withLock { $0.append(connection) }
+                Self.onThread {
+                    try? script(connection)
+                    connection.finish()
+                }
+            }
+        }
+    }
+
+    deinit {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+        connections.withLock { for connection in $0 { connection.cut() } }
+    }
+
+    private static func onThread(_ body: @escaping @Sendable () -> Void) {
+        DispatchQueue(label: "scripted-server").async(execute: body)
+    }
+
+    struct Failure: Error {
+        var call: String
+        var errno: Int32
+    }
+}
+
+/// A connection of a scripted server.
+final class Connection: Sendable {
+    private let descriptor: Int32
+    private let rest = Mutex<[UInt8]>([])
+    private let isOpen = Mutex(true)
+
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit { finish() }
+
+    func finish() {
+        isOpen.withLock { isOpen in
+            if isOpen { close(descriptor) }
+            isOpen = false
+        }
+    }
+
+    /// Ends the connection in both directions, so that whoever waits in it goes on.
+    func cut() { isOpen.withLock { if $0 { shutdown(descriptor, Int32(SHUT_RDWR)) } } }
+
+    /// Ends the connection so that the peer sees a reset.
+    func reset() {
+        var linger = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+        finish()
+    }
+
+    func write(_ text: String) throws { try write(Array(text.utf8)) }
+
+    func write(_ bytes: [UInt8]) throws {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { throw ScriptedServer.Failure(call: "send", errno: errno) }
+            sent += count
+        }
+    }
+
+    /// Reads some bytes; none at the end.
+    func read(upTo count: Int) throws -> [UInt8] {
+        let kept = rest.withLock { rest -> [UInt8] in
+            let first = Array(rest.prefix(count))
+            rest.removeFirst(first.count)
+            return first
+        }
+        if !kept.isEmpty { return kept }
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            let received = recv(descriptor, buffer.baseAddress, count, 0)
+            if received < 0 { failure = errno }
+            filled = max(0, received)
+        }
+        guard failure == 0 else { throw ScriptedServer.Failure(call: "recv", errno: failure) }
+        return bytes
+    }
+
+    func read(exactly count: Int) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            let more = try read(upTo: min(1 << 16, count - bytes.count))
+            guard !more.isEmpty else { throw ScriptedServer.Failure(call: "end", errno: 0) }
+            bytes += more
+        }
+        return bytes
+    }
+
+    /// Reads bytes and forgets them.
+    func skip(_ count: Int) throws {
+        var left = count
+        while left > 0 {
+            let more = try read(upTo: min(1 << 18, left)).count
+            guard more > 0 else { throw ScriptedServer.Failure(call: "end", errno: 0) }
+            left -= more
+        }
+    }
+
+    func line() throws -> String {
+        var bytes: [UInt8] = []
+        while bytes.last != 0x0A {
+            let kept = rest.withLock { rest -> [UInt8] in
+                let end = rest.firstIndex(of: 0x0A).map { $0 + 1 } ?? rest.count
+                let first = Array(rest[..<end])
+                rest.removeFirst(end)
+                return first
+            }
+            bytes += kept
+            if bytes.last == 0x0A { break }
+            let more = try read(upTo: 1 << 16)
+            guard !more.isEmpty else { throw ScriptedServer.Failure(call: "end", errno: 0) }
+            rest.withLock { $0 = more }
+        }
+        while bytes.last == 0x0A || bytes.last == 0x0D { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Reads the head of a request: the method, the target, and the fields with their names in lower case.
+    func head() throws -> (method: String, target: String, fields: [String: String]) {
+        let first = try line().split(separator: " ").map(String.init)
+        guard first.count == 3 else { throw ScriptedServer.Failure(call: "request", errno: 0) }
+        var fields: [String: String] = [:]
+        while true {
+            let line = try line()
+            if line.isEmpty { return (first[0], first[1], fields) }
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            fields[line[..<colon].lowercased()] = String(line[line.index(after: colon)...].drop { $0 == " " })
+        }
+    }
+
+    /// Reads a body in chunks.
+    func chunks() throws -> [[UInt8]] {
+        var chunks: [[UInt8]] = []
+        while true {
+            let count = Int(try line(), radix: 16) ?? 0
+            if count > 0 { chunks.append(try read(exactly: count)) }
+            _ = try line()
+            if count == 0 { return chunks }
+        }
+    }
+
+    func answer(_ status: Int = 200, _ fields: [String: String] = [:], _ body: String = "") throws {
+        let lines = fields.map { "\($0): \($1)\r\n" }.joined()
+        try write("HTTP/1.1 \(status) Words\r\nContent-Length: \(body.utf8.count)\r\n\(lines)\r\n\(body)")
+    }
+}
