@@ -55,6 +55,8 @@ CREATE TABLE qstore_remoteName (
     name TEXT NOT NULL CHECK (name <> ''),
     file INTEGER NOT NULL,
     generation INTEGER NOT NULL,
+    -- The upload under way for it, in pieces: its identifier, a blank, and what the storage must know again.
+    upload TEXT,
     PRIMARY KEY (storage, name)
 ) STRICT, WITHOUT ROWID;
 

@@ -176,6 +176,11 @@ int64_t clinux_boottime(void) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
+int64_t clinux_nanoseconds(const void *timespec) {
+    const struct timespec *time = timespec;
+    return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
 int clinux_gettid(void) { return gettid(); }
 
 int clinux_random(void *buffer, size_t count) {
@@ -190,4 +195,49 @@ int clinux_random(void *buffer, size_t count) {
         count -= (size_t)n;
     }
     return 0;
+}
+
+// MARK: Checksums
+
+// The reflected polynomial of CRC-32C, eight bytes at a time where the CPU has an instruction for it.
+static uint32_t crc32c_by_table(uint32_t sum, const unsigned char *bytes, size_t count) {
+    static uint32_t table[256];
+    static volatile int is_ready;
+    if (!is_ready) {
+        for (uint32_t index = 0; index < 256; index++) {
+            uint32_t value = index;
+            for (int bit = 0; bit < 8; bit++) value = (value >> 1) ^ ((value & 1) ? 0x82F63B78u : 0);
+            table[index] = value;
+        }
+        // Whoever comes meanwhile computes the same table.
+        __sync_synchronize();
+        is_ready = 1;
+    }
+    while (count--) sum = table[(sum ^ *bytes++) & 0xFF] ^ (sum >> 8);
+    return sum;
+}
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+
+__attribute__((target("sse4.2")))
+static uint32_t crc32c_by_instruction(uint32_t sum, const unsigned char *bytes, size_t count) {
+    uint64_t wide = sum;
+    for (; count >= 8; bytes += 8, count -= 8) {
+        uint64_t word;
+        __builtin_memcpy(&word, bytes, 8);
+        wide = _mm_crc32_u64(wide, word);
+    }
+    sum = (uint32_t)wide;
+    while (count--) sum = _mm_crc32_u8(sum, *bytes++);
+    return sum;
+}
+#endif
+
+uint32_t clinux_crc32c(uint32_t sum, const void *bytes, size_t count) {
+    sum = ~sum;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("sse4.2")) return ~crc32c_by_instruction(sum, bytes, count);
+#endif
+    return ~crc32c_by_table(sum, bytes, count);
 }

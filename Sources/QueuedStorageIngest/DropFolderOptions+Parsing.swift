@@ -1,3 +1,5 @@
+import QueuedStorageCore
+
 extension DropFolderOptions.Mode: CustomStringConvertible {
     /// Reads a mode: `automatic`, `delayed`, `after: 10m`, or `window: 22:00-06:00`; the colon may be left out.
     ///
@@ -82,42 +84,5 @@ extension String {
         while rest.first?.isWhitespace == true { rest = rest.dropFirst() }
         while rest.last?.isWhitespace == true { rest = rest.dropLast() }
         return String(rest)
-    }
-}
-
-extension Duration {
-    private static let optionUnits: [(String, Int64)] = [
-        ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
-    ]
-
-    /// Reads a time such as `90s`, `10m`, `1h30m`, `250ms` or `2d`; nil if it isn't one.
-    package init?(parsing text: String) {
-        var rest = text[...]
-        var milliseconds: Int64 = 0
-        guard !rest.isEmpty else { return nil }
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isASCII && $0.isNumber }
-            rest = rest.dropFirst(digits.count)
-            let letters = rest.prefix { $0.isLetter }
-            rest = rest.dropFirst(letters.count)
-            guard let count = Int64(digits), let unit = Self.optionUnits.first(where: { $0.0 == letters })?.1 else {
-                return nil
-            }
-            let (product, isTooBig) = count.multipliedReportingOverflow(by: unit)
-            let (sum, isTooBigInAll) = milliseconds.addingReportingOverflow(product)
-            guard !isTooBig, !isTooBigInAll else { return nil }
-            milliseconds = sum
-        }
-        self = .milliseconds(milliseconds)
-    }
-
-    /// The time in the form that ``init(parsing:)`` reads, to the millisecond.
-    package var optionText: String {
-        var rest = components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
-        if rest == 0 { return "0s" }
-        return Self.optionUnits.reduce(into: "") { text, unit in
-            if rest >= unit.1 { text += "\(rest / unit.1)\(unit.0)" }
-            rest %= unit.1
-        }
     }
 }

@@ -78,7 +78,7 @@ extension CatalogTransaction {
     private func job(_ id: Int64) throws -> (job: TransferJob, file: Int64, generation: Int64)? {
         try db.first(SQL.jobWithFile, [id]) { row in
             let planned = (row[7] as Int64?).map { StoredObject(name: row[5] ?? "", size: $0, sha256: row[8]) }
-            let file = row.hasNull(atIndex: 11) ? nil : try StoredFile(row, at: 11)
+            let file = row.hasNull(atIndex: 12) ? nil : try StoredFile(row, at: 12)
             let job = TransferJob(
                 id: id,
                 kind: try JobKind(column: row[0]),
@@ -89,7 +89,8 @@ extension CatalogTransaction {
                 file: file,
                 remoteName: row[5],
                 task: row[6],
-                plannedObject: planned
+                plannedObject: planned,
+                upload: row[11]
             )
             return (job, row[9], row[10])
         }

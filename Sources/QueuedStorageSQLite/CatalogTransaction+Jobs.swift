@@ -46,6 +46,11 @@ extension CatalogTransaction {
         return true
     }
 
+    func keepUpload(_ record: String, for ticket: JobTicket) throws -> Bool {
+        guard let job = try running(ticket), job.kind == .transfer, let name = job.remoteName else { return false }
+        return try db.run(SQL.keepUpload, [record, job.storage, name, job.file]) > 0
+    }
+
     func complete(_ completion: TransferCompletion) throws -> Bool {
         let ticket = completion.ticket
         guard let job = try running(ticket), job.kind == .transfer else { return false }

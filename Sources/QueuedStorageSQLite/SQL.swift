@@ -102,7 +102,8 @@ enum SQL {
         """
     static let jobWithFile = """
         SELECT j.kind, j.fence, j.tries, j.dueAt, j.storage, j.remoteName, j.task, j.expectedSize, j.expectedSHA256, \
-        j.file, j.generation, \(fileColumns) FROM qstore_job j LEFT JOIN qstore_file f ON f.id = j.file WHERE j.id = ?
+        j.file, j.generation, n.upload, \(fileColumns) FROM qstore_job j LEFT JOIN qstore_file f ON f.id = j.file \
+        LEFT JOIN qstore_remoteName n ON n.storage = j.storage AND n.name = j.remoteName AND n.file = j.file WHERE j.id = ?
         """
     static let claimJob = """
         UPDATE qstore_job SET state = 'running', fence = fence + 1, remoteName = ?, leaseToken = ?, leaseBoot = ?, \
@@ -123,6 +124,7 @@ enum SQL {
         SELECT kind, storage, file, generation, remoteName, tries FROM qstore_job \
         WHERE id = ? AND fence = ? AND state = 'running'
         """
+    static let keepUpload = "UPDATE qstore_remoteName SET upload = ? WHERE storage = ? AND name = ? AND file = ?"
     static let replanJob = "UPDATE qstore_job SET remoteName = ? WHERE id = ?"
     static let renewJob = """
         UPDATE qstore_job SET leaseUntil = ?, sentByteCount = ? WHERE id = ? AND fence = ? AND state = 'running'
@@ -230,7 +232,7 @@ enum SQL {
         setFileState, insertTransfer, insertRepeatedTransfer, insertLocalDeletion, deleteLocalDeletion, transferOfFile,
         retryTransfer, hastenTransfer, retaskTransfer,
         retryDeletions, repairDelays, dueJobs, jobWithFile, claimJob, deferTransfer, planName,
-        hasRemoteName, nameHolder, unplanName,
+        hasRemoteName, nameHolder, unplanName, keepUpload,
         remoteDeletion, runningJob, replanJob, renewJob, completeFile, deleteJob, failJob, giveUpWaiting, releaseJob,
         acknowledgeDeletion, acknowledgeAttempt, leasedJobs, rescueJob, rescueLateJob, waits, endDeletionWait,
         endAttemptWait, leaseholders, nextDueAt,

@@ -130,6 +130,10 @@ extension SQLiteCatalog: Catalog {
         try await writer.write { try $0.plan(remoteName, for: ticket) }
     }
 
+    public func keepUpload(_ record: String, for ticket: JobTicket) async throws -> Bool {
+        try await writer.write { try $0.keepUpload(record, for: ticket) }
+    }
+
     public func complete(_ completion: TransferCompletion) async throws -> Bool {
         try await writer.write { try $0.complete(completion) }
     }

@@ -18,6 +18,23 @@ extension CatalogRequirement {
             try await probe.catalog.release([job.ticket])
             try require(try await probe.claimOne().remoteName, is: "b.txt", "the plan stays")
         },
+        CatalogRequirement("keeps what is known of an upload, for the next attempt and for who removes it") { probe in
+            let (_, claimed) = try await probe.file(.transferring)
+            let job = try unwrap(claimed, "job")
+            try require(job.upload == nil, "there is one already")
+
+            try require(try await probe.catalog.keepUpload("one", for: job.ticket), "it counts")
+            try require(try await probe.catalog.keepUpload("two", for: job.ticket), "it counts again")
+            try await probe.catalog.release([job.ticket])
+            let next = try await probe.claimOne()
+            try require(next.upload, is: "two", "upload")
+            try require(try await !probe.catalog.keepUpload("three", for: job.ticket), "an older fence counts")
+
+            _ = try await probe.catalog.delete("a.txt", in: "photos")
+            try await probe.catalog.acknowledgeLoss(of: next.ticket)
+            let deletion = try await probe.claim().first { $0.kind == .deleteRemote }
+            try require(try unwrap(deletion, "deletion").upload, is: "two", "upload to abandon")
+        },
         CatalogRequirement("plans no remote name that another file has") { probe in
             try await probe.record("b.txt")
             try await probe.complete(try await probe.claimOne(), as: "c.txt")

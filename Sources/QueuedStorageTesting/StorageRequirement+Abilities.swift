@@ -36,22 +36,28 @@ extension StorageRequirement {
         },
         StorageRequirement("takes an upload in pieces, and shows it at the end") { probe in
             guard let storage = probe.storage as? any ResumableStorage else { return }
-            let (upload, name) = (probe.root, probe.name())
+            let name = probe.name()
+            let upload = Upload(id: probe.root, name: name)
             let bytes = pattern(11 << 20)
 
             try require(try await storage.uploadedByteCount(upload), is: 0, "bytes of an unknown upload")
             var offset: Int64 = 0
             for piece in [bytes[..<(6 << 20)], bytes[(6 << 20)...]] {
-                let held = try await storage.append(.bytes(piece), to: upload, at: offset)
+                let held = try await storage.append(.bytes(piece), to: upload, at: offset, options: StoreOptions())
                 try require(try await storage.uploadedByteCount(upload), is: held, "bytes held")
                 try require(try await !probe.storage.exists(name), "it exists before it is finished")
                 // What the storage didn't take is handed over again.
                 offset = held
                 if held < Int64(piece.endIndex) {
-                    offset = try await storage.append(.bytes(bytes[Int(held)..<piece.endIndex]), to: upload, at: held)
+                    offset = try await storage.append(
+                        .bytes(bytes[Int(held)..<piece.endIndex]),
+                        to: upload,
+                        at: held,
+                        options: StoreOptions()
+                    )
                 }
             }
-            let stored = try await storage.finish(upload, as: name, options: StoreOptions())
+            let stored = try await storage.finish(upload, options: StoreOptions())
 
             try require(stored.size, is: Int64(bytes.count), "size stored")
             try require(try await probe.bytes(name) == bytes, "the bytes are other ones")
@@ -60,51 +66,56 @@ extension StorageRequirement {
         StorageRequirement("refuses a piece of an upload that belongs elsewhere") { probe in
             guard let storage = probe.storage as? any ResumableStorage else { return }
 
-            try await requireFailure(of: "append") { try await storage.append(.text("x"), to: probe.root, at: 5) }
-            try await storage.abandon(probe.root)
+            let upload = Upload(id: probe.root, name: probe.name())
+            try await requireFailure(of: "append") {
+                try await storage.append(.text("x"), to: upload, at: 5, options: StoreOptions())
+            }
+            try await storage.abandon(upload)
         },
         StorageRequirement("forgets an upload that is abandoned, and once more") { probe in
             guard let storage = probe.storage as? any ResumableStorage else { return }
-            _ = try await storage.append(.text("text"), to: probe.root, at: 0)
+            let upload = Upload(id: probe.root, name: probe.name())
+            _ = try await storage.append(.text("text"), to: upload, at: 0, options: StoreOptions())
 
-            try await storage.abandon(probe.root)
-            try await storage.abandon(probe.root)
+            try await storage.abandon(upload)
+            try await storage.abandon(upload)
 
-            try require(try await storage.uploadedByteCount(probe.root), is: 0, "bytes")
-            try await requireFailure(of: "finish") {
-                try await storage.finish(probe.root, as: probe.name(), options: StoreOptions())
-            }
+            try require(try await storage.uploadedByteCount(upload), is: 0, "bytes")
+            try await requireFailure(of: "finish") { try await storage.finish(upload, options: StoreOptions()) }
         },
         StorageRequirement("finishes no upload onto a taken name") { probe in
             guard let storage = probe.storage as? any ResumableStorage, storage is any ExclusiveStorage else { return }
             let name = probe.name()
             try await probe.store("old", as: name)
-            _ = try await storage.append(.text("new"), to: probe.root, at: 0)
+            let upload = Upload(id: probe.root, name: name)
+            _ = try await storage.append(.text("new"), to: upload, at: 0, options: StoreOptions())
 
             try await require(.alreadyExists, from: "finish") {
-                try await storage.finish(probe.root, as: name, options: StoreOptions())
+                try await storage.finish(upload, options: StoreOptions())
             }
 
             try require(try await probe.text(name), is: "old", "text")
-            _ = try await storage.finish(probe.root, as: name, options: StoreOptions(replaces: true))
+            _ = try await storage.finish(upload, options: StoreOptions(replaces: true))
             try require(try await probe.text(name), is: "new", "text after replacing")
         },
         StorageRequirement("keeps the upload when its last piece fails") { probe in
             guard let storage = probe.storage as? any ResumableStorage else { return }
             struct Interruption: Error {}
-            _ = try await storage.append(.text("text"), to: probe.root, at: 0)
-            let held = try await storage.uploadedByteCount(probe.root)
+            let upload = Upload(id: probe.root, name: probe.name())
+            _ = try await storage.append(.text("text"), to: upload, at: 0, options: StoreOptions())
+            let held = try await storage.uploadedByteCount(upload)
 
             try await requireFailure(of: "append") {
                 try await storage.append(
                     stream(pattern(100), size: nil) { throw Interruption() },
-                    to: probe.root,
-                    at: held
+                    to: upload,
+                    at: held,
+                    options: StoreOptions()
                 )
             }
 
-            try require(try await storage.uploadedByteCount(probe.root) >= held, "it forgot what it held")
-            try await storage.abandon(probe.root)
+            try require(try await storage.uploadedByteCount(upload) >= held, "it forgot what it held")
+            try await storage.abandon(upload)
         },
     ]
 }

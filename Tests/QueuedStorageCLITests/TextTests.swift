@@ -49,14 +49,4 @@ import Testing
         _ = meter.rate(1000, at: 13_000)
         #expect(meter.rate(3000, at: 14_000) == 2_000_000.0 / 7000)
     }
-
-    @Test(arguments: [
-        "s3:/x", "relative/dir", "/abs", "c:dir", "file:///a%20b",
-    ])
-    func `addresses are read`(_ text: String) throws { #expect(throws: Never.self) { try StorageURL(text) } }
-
-    @Test(arguments: ["", "x://u:p@h/", "file:///%zz", "file:///%00", "file:///%ff"])
-    func `addresses that are none are refused`(_ text: String) {
-        #expect(throws: StorageURLError.self) { try StorageURL(text) }
-    }
 }

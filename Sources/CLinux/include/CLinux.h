@@ -139,8 +139,15 @@ int clinux_pipe2(int descriptors[2], int flags);
 /// The time since the machine started, sleep included, in nanoseconds (clock_gettime(2), CLOCK_BOOTTIME).
 int64_t clinux_boottime(void);
 
+/// Nanoseconds since 1970 or whatever a `struct timespec` counts from. Which of Clang's modules owns that structure depends
+/// on the order in which the compiler loads them, so Swift can't rely on seeing its members.
+int64_t clinux_nanoseconds(const void *timespec);
+
 /// The kernel's number of the calling thread (gettid(2)).
 int clinux_gettid(void);
+
+/// Continues a CRC-32C (RFC 3720, appendix B.4) over more bytes; begin with 0.
+uint32_t clinux_crc32c(uint32_t sum, const void *bytes, size_t count);
 
 /// Fills a buffer with random bytes that nobody can guess (getrandom(2)). Returns errno.
 int clinux_random(void *buffer, size_t count);

@@ -33,7 +33,7 @@ struct Config: AsyncParsableCommand {
             guard let path = file.path(environment) else {
                 throw CommandFailure(.configuration, "there is no qstore.yaml here; make one with: qstore init")
             }
-            let declarations = try Environment.apply(environment, to: ConfigurationFile.load(path))
+            let declarations = try Environment.apply(environment, to: ConfigurationFile.load(path, environment))
             let check = ConfigurationCheck(declarations)
             try await blocking { try check.run() }
             try await check.compareWithDatabase()

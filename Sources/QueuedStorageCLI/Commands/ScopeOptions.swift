@@ -23,7 +23,7 @@ struct CatalogOptions: ParsableArguments {
             return Declarations(database: FileName.absolute(database), workers: try Environment.workers(environment))
         }
         if let path = file.path(environment) {
-            return try Environment.apply(environment, to: ConfigurationFile.load(path))
+            return try Environment.apply(environment, to: ConfigurationFile.load(path, environment))
         }
         guard let database = Environment.database(environment) else {
             throw CommandFailure(
@@ -53,7 +53,7 @@ struct StorageOptions: ParsableArguments {
     ) throws -> Declarations {
         try file.refuse(flags: place.flags + saving.flags)
         if place.flags.isEmpty, saving.flags.isEmpty, let path = file.path(environment) {
-            return saving.apply(to: try Environment.apply(environment, to: ConfigurationFile.load(path)))
+            return saving.apply(to: try Environment.apply(environment, to: ConfigurationFile.load(path, environment)))
         }
         if place.flags.isEmpty {
             throw CommandFailure(
@@ -78,7 +78,7 @@ extension StorageOptions {
                 "there is no configuration: write one with qstore init, or name one with --config"
             )
         }
-        return try Environment.apply(environment, to: ConfigurationFile.load(path))
+        return try Environment.apply(environment, to: ConfigurationFile.load(path, environment))
     }
 }
 
@@ -128,11 +128,14 @@ struct PlaceOptions: ParsableArguments {
             let missing = all.filter { $0.1 == nil }.map(\.0).joined(separator: " and ")
             throw CommandFailure(.usage, "without a configuration, \(missing) must be given too")
         }
-        let made: StorageScheme.Remote
+        let made: RemoteDeclaration
         do {
-            made = try StorageScheme.remote(remote, base: FileName.absolute("."))
+            let secrets = StorageSecrets(alias: defaultAlias, environment: environment)
+            made = try RemoteDeclaration(remote, base: FileName.absolute("."), secrets: secrets)
         } catch let error as StorageURLError {
             throw CommandFailure(.configuration, "--remote: the address \(error.message)")
+        } catch let error as StorageError {
+            throw CommandFailure(.configuration, "--remote: \(error)")
         }
         var storage = StorageDeclaration(
             alias: defaultAlias,

@@ -10,18 +10,22 @@ struct ConfigurationFile {
     let name: String
     /// The absolute path of the directory that it lies in, where relative paths begin.
     let base: String
+    /// The environment variables, where secrets are.
+    var environment: [String: String] = [:]
 
     /// The largest file that is read, in bytes.
     private static let largest = 1 << 20
 
     /// Reads a file.
     ///
-    /// - Parameter path: The file's path.
+    /// - Parameters:
+    ///   - path: The file's path.
+    ///   - environment: The environment variables, where secrets are.
     /// - Returns: What it declares.
     /// - Throws: ``CommandFailure`` with the file, the line, the key, and what is allowed.
-    static func load(_ path: String) throws -> Declarations {
+    static func load(_ path: String, _ environment: [String: String]) throws -> Declarations {
         let absolute = FileName.absolute(path)
-        let file = Self(name: path, base: FileName.split(absolute).directory)
+        let file = Self(name: path, base: FileName.split(absolute).directory, environment: environment)
         return try file.declarations(try file.text())
     }
 
@@ -86,6 +90,7 @@ struct ConfigurationFile {
             )
         }
         declarations.storages = try storages.keys.map { try storage($0, in: storages) }
+        try refuseSharedVariables(storages)
         guard !declarations.storages.isEmpty else { throw section.origin("storages").failure("has nothing in it") }
         if let folders = try section.section("dropFolders", keys: nil) {
             declarations.dropFolders = try folders.keys.map {
@@ -137,15 +142,7 @@ struct ConfigurationFile {
         guard let local = try section.string("local") else {
             throw origin.failure("local is missing; it is a directory")
         }
-        guard let address = try section.string("remote") else {
-            throw origin.failure("remote is missing; it is a directory or a URL")
-        }
-        let remote: StorageScheme.Remote
-        do {
-            remote = try StorageScheme.remote(address, base: base)
-        } catch let error as StorageURLError {
-            throw section.origin("remote").failure("the address \(error.message)")
-        }
+        let remote = try remote(in: section, alias, origin)
         var storage = StorageDeclaration(
             alias: alias,
             local: absolutePath(local, from: base),

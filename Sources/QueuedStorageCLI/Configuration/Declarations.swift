@@ -33,7 +33,7 @@ struct StorageDeclaration: Sendable {
     var alias: String
     /// The local directory's absolute path.
     var local: String
-    var remote: StorageScheme.Remote
+    var remote: RemoteDeclaration
     var isDelayed = false
     var task = TaskName.transfer
     var options = QueuedStorageOptions()

@@ -97,7 +97,35 @@ struct Section {
         return try Section(node, file: file, path: Self.join(path, key), keys: keys)
     }
 
+    /// Whether there is a mapping under a key.
+    func isMapping(_ key: String) -> Bool {
+        if case .mapping? = node(key) { true } else { false }
+    }
+
     // MARK: Values
+
+    /// All values, with the types that YAML gives them.
+    func optionValues(except exception: String) throws -> [String: OptionValue] {
+        var values: [String: OptionValue] = [:]
+        for member in members where member.key != exception {
+            guard case .scalar(let scalar) = member.node else { throw origin(member.key).failure("must be one value") }
+            values[member.key] =
+                switch scalar.style {
+                case .plain, .any:
+                    if let bool = Bool(scalar.string) {
+                        .bool(bool)
+                    } else if let integer = Int(scalar.string), "\(integer)" == scalar.string {
+                        .integer(integer)
+                    } else if ["", "~", "null"].contains(scalar.string) {
+                        .null
+                    } else {
+                        .string(scalar.string)
+                    }
+                default: .string(scalar.string)
+                }
+        }
+        return values
+    }
 
     /// Text.
     func string(_ key: String) throws -> String? {

@@ -238,6 +238,16 @@ public protocol Catalog: Sendable {
     /// - Throws: ``CatalogError`` with ``CatalogError/Code/nameTaken`` if another file's name on the remote is the same.
     func plan(_ remoteName: String, for ticket: JobTicket) async throws -> Bool
 
+    /// Keeps what the next attempt must know of an upload in pieces; it is handed out with ``TransferJob/upload``, also to
+    /// who removes the remote name.
+    ///
+    /// - Parameters:
+    ///   - record: The text to keep with the name that is planned for the job.
+    ///   - ticket: The job.
+    /// - Returns: False if the ticket no longer counts.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` keeping it again is harmless.
+    func keepUpload(_ record: String, for ticket: JobTicket) async throws -> Bool
+
     /// Notes that a transfer is done: the file is `remote`, if its generation and the fence still count.
     ///
     /// - Parameter completion: How it ended.

@@ -54,6 +54,8 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
     public var task: String
     /// What was to get the remote name, if nobody ever said that it arrived there (`deleteRemote`).
     public var plannedObject: StoredObject?
+    /// What an earlier attempt kept of its upload in pieces.
+    public var upload: String?
 
     /// Makes a job.
     public init(
@@ -66,7 +68,8 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
         file: StoredFile?,
         remoteName: String?,
         task: String,
-        plannedObject: StoredObject? = nil
+        plannedObject: StoredObject? = nil,
+        upload: String? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -78,6 +81,7 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
         self.remoteName = remoteName
         self.task = task
         self.plannedObject = plannedObject
+        self.upload = upload
     }
 
     /// What every act on a claimed job must show.

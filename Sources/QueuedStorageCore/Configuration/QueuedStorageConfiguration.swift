@@ -1,3 +1,5 @@
+public import FoundationEssentials
+
 /// What a queued storage is made of, as plain data that can be kept and exchanged (`deconstruct` of django-queued-storage).
 ///
 /// ```json
@@ -153,14 +155,17 @@ extension QueuedStorage {
     ///   - configuration: What it is made of.
     ///   - catalog: What is known of every file.
     ///   - types: The kinds of storages and tasks that the configuration can name.
+    ///   - environment: The environment variables; `QSTORE_<ALIAS>_PASSWORD` and the like are the remote's secrets.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names what is wrong.
     public convenience init(
         _ configuration: QueuedStorageConfiguration,
         catalog: any Catalog,
-        types: StorageTypes = .builtIn
+        types: StorageTypes = .builtIn,
+        environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws {
-        let local = try types.make(configuration.local, configuration.localOptions, role: "local")
-        let remote = try types.make(configuration.remote, configuration.remoteOptions, role: "remote")
+        let secrets = StorageSecrets(alias: configuration.alias, environment: environment)
+        let local = try types.make(configuration.local, configuration.localOptions, role: "local", secrets: .none)
+        let remote = try types.make(configuration.remote, configuration.remoteOptions, role: "remote", secrets: secrets)
         guard let local = local as? any LocalStorage else {
             throw StorageError(
                 .invalidConfiguration,

@@ -9,6 +9,8 @@ public struct StorageTypes: Sendable {
     private var names: [String: String] = [:]
     private var makers: [String: Maker] = [:]
     private var tasks: [String: any TransferTask] = [:]
+    /// The kinds of addresses that can be written instead of a kind and its options.
+    public private(set) var schemes: [StorageScheme] = []
 
     /// Knows nothing yet.
     public init() {}
@@ -56,18 +58,59 @@ public struct StorageTypes: Sendable {
         for name in originals + [task.name] { tasks[name] = task }
     }
 
-    func make(_ name: String?, _ options: [String: OptionValue], role: String) throws -> any Storage {
-        guard let name, !name.isEmpty else {
-            throw StorageError(.invalidConfiguration, "the queued storage doesn't define its \(role) storage")
+    /// Adds a kind of address.
+    ///
+    /// - Parameter scheme: The kind of address; its kind of storage is registered, too.
+    public mutating func register(_ scheme: StorageScheme) { schemes.append(scheme) }
+
+    /// The kind of storage, and its options, that an address says.
+    ///
+    /// - Parameter url: The address.
+    /// - Returns: The kind's name, and the options.
+    /// - Throws: ``StorageURLError`` if the scheme isn't known, or what is wrong with the address.
+    public func read(_ url: StorageURL) throws -> (type: String, options: [String: OptionValue]) {
+        guard let scheme = schemes.first(where: { $0.names.contains(url.scheme ?? "") }) else {
+            let known = (["file:///directory"] + schemes.map(\.form)).joined(separator: ", ")
+            throw StorageURLError(
+                "has the scheme \"\(url.scheme ?? "")\", which isn't known; known are \(known), and plain paths"
+            )
         }
+        return (scheme.type, try scheme.options(of: url))
+    }
+
+    /// Makes a storage.
+    ///
+    /// - Parameters:
+    ///   - name: The kind's name, ours or the dotted path of the original that it succeeds.
+    ///   - options: The storage's options.
+    ///   - secrets: The storage's secrets.
+    /// - Returns: The storage; nothing is connected yet.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names what is wrong.
+    public func storage(
+        _ name: String,
+        _ options: [String: OptionValue],
+        secrets: StorageSecrets = .none
+    ) throws -> any Storage {
         guard let ours = names[name], let maker = makers[ours] else {
             throw StorageError(
                 .invalidConfiguration,
                 "\"\(name)\" is no kind of storage; known are \(makers.keys.sorted().joined(separator: ", "))"
             )
         }
-        var reader = StorageOptionReader(type: ours, options)
+        var reader = StorageOptionReader(type: ours, options, secrets: secrets)
         return try maker(&reader)
+    }
+
+    func make(
+        _ name: String?,
+        _ options: [String: OptionValue],
+        role: String,
+        secrets: StorageSecrets
+    ) throws -> any Storage {
+        guard let name, !name.isEmpty else {
+            throw StorageError(.invalidConfiguration, "the queued storage doesn't define its \(role) storage")
+        }
+        return try storage(name, options, secrets: secrets)
     }
 
     func task(_ name: String) throws -> any TransferTask {

@@ -4,6 +4,10 @@ extension QueuedStorage {
     /// Removes what lies under a name of the remote, if it is what we put there.
     func removeRemote(_ job: TransferJob) async throws {
         guard let name = job.remoteName else { return }
+        let journal = CatalogUploadJournal(job.upload, catalog: catalog, ticket: job.ticket)
+        if let remote = remote as? any ResumableStorage, let upload = journal.upload(begunFor: name) {
+            try await remote.abandon(upload)
+        }
         if let planned = job.plannedObject {
             // We never knew that our bytes arrived under the name; somebody else's may have.
             let size: Int64

@@ -8,7 +8,7 @@ public import FoundationEssentials
 /// To write a storage, implement the requirements without a default; ``save(_:_:maxLength:options:)``, the rules for
 /// names and ``openForWriting(_:options:)`` come with the protocol. Hold it against `StorageRequirement.all` of the
 /// module `QueuedStorageTesting`. What only some storages can do is a protocol of its own: ``LocalPathStorage``,
-/// ``ExclusiveStorage``, ``ChecksumStorage``, ``CopyingStorage``, ``ResumableStorage``.
+/// ``ExclusiveStorage``, ``ChecksumStorage``, ``CopyingStorage``, ``ResumableStorage``, ``LeftoverStorage``.
 ///
 /// Deleting what is absent succeeds; opening it throws ``StorageError/Code/notFound``.
 ///
@@ -217,6 +217,10 @@ public struct StoredObject: Hashable, Sendable {
     public var size: Int64
     /// The SHA-256 of the bytes as they were read, in lower-case hexadecimal digits, if asked for.
     public var sha256: String?
+    /// The checksum by which the storage itself vouched, after storing, for the bytes that were read; nil if it didn't.
+    ///
+    /// It is the proof that the stored bytes are those that were handed over: nothing needs to be read back.
+    public var verifiedBy: Checksum.Algorithm?
 
     /// Makes a description of what was stored.
     ///
@@ -224,9 +228,11 @@ public struct StoredObject: Hashable, Sendable {
     ///   - name: The name that the content really has.
     ///   - size: The number of bytes stored.
     ///   - sha256: Their SHA-256 in lower-case hexadecimal digits, if computed.
-    public init(name: String, size: Int64, sha256: String? = nil) {
+    ///   - verifiedBy: The checksum by which the storage vouched for them.
+    public init(name: String, size: Int64, sha256: String? = nil, verifiedBy: Checksum.Algorithm? = nil) {
         self.name = name
         self.size = size
         self.sha256 = sha256
+        self.verifiedBy = verifiedBy
     }
 }

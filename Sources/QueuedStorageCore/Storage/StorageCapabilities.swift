@@ -1,3 +1,5 @@
+public import FoundationEssentials
+
 /// A storage whose files are files of this machine.
 public protocol LocalPathStorage: Storage {
     /// Returns the absolute path of a file, whether or not it exists.
@@ -35,40 +37,90 @@ public protocol CopyingStorage: Storage {
 
 /// A storage that takes a file in pieces, over several calls and several processes' lives, and shows it at the end.
 public protocol ResumableStorage: Storage {
+    /// The smallest file, in bytes, that is worth being sent so; smaller ones begin again when they are cut.
+    var resumableFrom: Int64 { get }
+
     /// Returns how many bytes of an upload the storage holds durably; 0 if it never heard of it.
     ///
-    /// - Parameter upload: The upload's identifier, chosen by the caller: ASCII letters, digits, `-` and `_`.
+    /// - Parameter upload: The upload.
     /// - Returns: A number of bytes from the upload's beginning.
     /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` and the like where the storage can't tell.
-    func uploadedByteCount(_ upload: String) async throws -> Int64
+    func uploadedByteCount(_ upload: Upload) async throws -> Int64
 
     /// Appends content to an upload, making it if it is new.
     ///
     /// - Parameters:
-    ///   - content: The bytes.
-    ///   - upload: The upload's identifier.
+    ///   - content: The bytes, usually all that are missing.
+    ///   - upload: The upload.
     ///   - offset: Where the bytes belong; it must be what ``uploadedByteCount(_:)`` said.
-    /// - Returns: How many bytes of the upload are durable now.
+    ///   - options: The content's type, and whom to tell how many bytes of this content were handed over.
+    /// - Returns: How many bytes of the upload are durable now; what is missing is to be handed over again.
     /// - Throws: ``StorageError`` with ``StorageError/Code/failed`` if the offset isn't where the upload ends, or
     ///   somebody else appends to it; what was durable before stays so.
-    func append(_ content: FileContent, to upload: String, at offset: Int64) async throws -> Int64
+    func append(_ content: FileContent, to upload: Upload, at offset: Int64, options: StoreOptions) async throws
+        -> Int64
 
-    /// Publishes an upload under a name, and forgets the upload.
+    /// Publishes an upload under its name, and forgets the upload.
     ///
     /// - Parameters:
-    ///   - upload: The upload's identifier.
-    ///   - name: The name to publish under.
+    ///   - upload: The upload.
     ///   - options: As for ``Storage/store(_:as:options:)``.
     /// - Returns: What was stored.
     /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if there is no such upload, or
     ///   ``StorageError/Code/alreadyExists`` if the name is taken and may not be replaced; the upload stays then.
-    func finish(_ upload: String, as name: String, options: StoreOptions) async throws -> StoredObject
+    func finish(_ upload: Upload, options: StoreOptions) async throws -> StoredObject
 
     /// Forgets an upload and its bytes; one that is unknown is forgotten already.
     ///
-    /// - Parameter upload: The upload's identifier.
+    /// - Parameter upload: The upload.
     /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` and the like; forgetting it again is harmless.
-    func abandon(_ upload: String) async throws
+    func abandon(_ upload: Upload) async throws
+}
+
+extension ResumableStorage {
+    /// 8 MiB: what is smaller is sent again sooner than its rest is found.
+    public var resumableFrom: Int64 { 8 << 20 }
+}
+
+/// A storage that can find what attempts that died left in it.
+public protocol LeftoverStorage: Storage {
+    /// Finds unfinished uploads and temporary files, those of live attempts included: only their age tells them apart.
+    ///
+    /// - Returns: What was found, in no order.
+    /// - Throws: ``StorageError`` where the storage can't tell.
+    func leftovers() async throws -> [Leftover]
+
+    /// Removes what was found; what is gone already is removed.
+    ///
+    /// - Parameter leftover: One of ``leftovers()``.
+    /// - Throws: ``StorageError`` where it can't be removed.
+    func remove(_ leftover: Leftover) async throws
+}
+
+/// Something that an unfinished attempt left in a storage.
+public struct Leftover: Hashable, Sendable {
+    /// How the storage finds it again.
+    public var id: String
+    /// The name or upload that it was made for, as far as the storage knows.
+    public var purpose: String
+    /// How many bytes it occupies, if the storage says so.
+    public var byteCount: Int64?
+    /// When it was last touched, if the storage says so.
+    public var touchedAt: Date?
+
+    /// Describes something left over.
+    ///
+    /// - Parameters:
+    ///   - id: How the storage finds it again.
+    ///   - purpose: The name or upload that it was made for.
+    ///   - byteCount: How many bytes it occupies.
+    ///   - touchedAt: When it was last touched.
+    public init(id: String, purpose: String, byteCount: Int64? = nil, touchedAt: Date? = nil) {
+        self.id = id
+        self.purpose = purpose
+        self.byteCount = byteCount
+        self.touchedAt = touchedAt
+    }
 }
 
 /// A checksum and how it was computed.

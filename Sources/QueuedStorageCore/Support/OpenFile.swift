@@ -36,8 +36,8 @@ package struct FileStatus: Hashable, Sendable {
         links = UInt64(status.st_nlink)
         owner = status.st_uid
         size = Int64(status.st_size)
-        modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-        changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
+        modified = withUnsafePointer(to: status.st_mtim) { clinux_nanoseconds($0) }
+        changed = withUnsafePointer(to: status.st_ctim) { clinux_nanoseconds($0) }
     }
 
     package var isRegularFile: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }

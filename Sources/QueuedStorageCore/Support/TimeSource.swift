@@ -26,9 +26,7 @@ extension SystemTime {
     public var now: Date { Date() }
 
     public var bootMilliseconds: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+        clinux_boottime() / 1_000_000
     }
 
     public func sleep(for duration: Duration) async throws { try await Task.sleep(for: duration) }

@@ -36,7 +36,9 @@ extension FileSystemStorage {
 }
 
 extension Date {
-    init(_ time: timespec) { self.init(timeIntervalSince1970: Double(time.tv_sec) + Double(time.tv_nsec) / 1e9) }
+    init(_ time: timespec) {
+        self.init(timeIntervalSince1970: Double(withUnsafePointer(to: time) { clinux_nanoseconds($0) }) / 1e9)
+    }
 }
 
 extension FileReader {

@@ -3,63 +3,81 @@ internal import Glibc
 
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension FileSystemStorage: ResumableStorage {
-    public func uploadedByteCount(_ upload: String) async throws -> Int64 {
-        try await act("resumed", upload) {
-            guard let file = try openUpload(upload, O_RDWR) else { return 0 }
+    /// Never: the kernel copies a file faster than its rest is found.
+    public var resumableFrom: Int64 { .max }
+
+    public func uploadedByteCount(_ upload: Upload) async throws -> Int64 {
+        try await act("resumed", upload.name) {
+            guard let file = try openUpload(upload.id, O_RDWR) else { return 0 }
             try file.sync()
             return try file.status().size
         }
     }
 
-    public func append(_ content: FileContent, to upload: String, at offset: Int64) async throws -> Int64 {
-        let file = try await act("appended to", upload) {
+    public func append(
+        _ content: FileContent,
+        to upload: Upload,
+        at offset: Int64,
+        options: StoreOptions
+    ) async throws -> Int64 {
+        let file = try await act("appended to", upload.name) {
             let folder = try location.privateFolder("uploads", in: location.open())
-            guard let file = try openUpload(upload, O_RDWR | O_CREAT) else { throw SystemError(ENOENT, "openat2") }
+            guard let file = try openUpload(upload.id, O_RDWR | O_CREAT) else { throw SystemError(ENOENT, "openat2") }
             try folder.sync()
             let error = clinux_ofd_lock(file.descriptor)
             guard error == 0 else {
-                throw StorageError(.failed, "The upload \(FileName.quoted(upload)) is being written by somebody else.")
+                throw StorageError(
+                    .failed,
+                    "The upload \(FileName.quoted(upload.id)) is being written by somebody else."
+                )
             }
             let size = try file.status().size
             guard size == offset else {
                 throw StorageError(
                     .failed,
-                    "The upload \(FileName.quoted(upload)) has \(size) bytes, so that none belong at \(offset)."
+                    "The upload \(FileName.quoted(upload.id)) has \(size) bytes, so that none belong at \(offset)."
                 )
             }
             return file
         }
         do {
-            return try await append(content, to: file, at: offset)
+            return try await append(content, to: file, at: offset, options.progress)
         } catch let error as SystemError where error.call == "fsync" {
             // What couldn't be synced once isn't believed again.
             try? await abandon(upload)
-            throw StorageError.couldNot("appended to", upload, error)
+            throw StorageError.couldNot("appended to", upload.name, error)
         } catch {
-            throw StorageError.couldNot("appended to", upload, error)
+            throw StorageError.couldNot("appended to", upload.name, error)
         }
     }
 
-    private func append(_ content: FileContent, to file: OpenFile, at offset: Int64) async throws -> Int64 {
+    private func append(
+        _ content: FileContent,
+        to file: OpenFile,
+        at offset: Int64,
+        _ progress: (@Sendable (Int64) -> Void)?
+    ) async throws -> Int64 {
         var end = offset
         for try await buffer in try content.reader() {
             try Task.checkCancellation()
             let start = end
             try await blocking { try buffer.withUnsafeBytes { try file.write($0, at: start) } }
             end += Int64(buffer.count)
+            progress?(end - offset)
         }
         try await blocking { try file.sync() }
         return end
     }
 
-    public func finish(_ upload: String, as name: String, options: StoreOptions) async throws -> StoredObject {
+    public func finish(_ upload: Upload, options: StoreOptions) async throws -> StoredObject {
+        let name = upload.name
         try FileName.validate(name)
         let replaces = options.replaces || allowsOverwrite
         let path = try resolve(name)
         do {
             return try await cancellableBlocking { cancellation in
-                guard let file = try openUpload(upload, O_RDWR) else {
-                    throw StorageError(.notFound, name: name, "The upload \(FileName.quoted(upload)) isn't known.")
+                guard let file = try openUpload(upload.id, O_RDWR) else {
+                    throw StorageError(.notFound, name: name, "The upload \(FileName.quoted(upload.id)) isn't known.")
                 }
                 let size = try file.status().size
                 let sha256 = options.computesSHA256 ? try file.sha256(cancellation) : nil
@@ -69,7 +87,7 @@ extension FileSystemStorage: ResumableStorage {
                 let (parent, leaf) = FileName.split(path)
                 let (target, made) = try root.makingDirectories(parent, mode: directoryMode)
                 do {
-                    try move(upload, of: uploads, to: target, leaf, replacing: replaces)
+                    try move(upload.id, of: uploads, to: target, leaf, replacing: replaces)
                     try target.sync()
                     try uploads.sync()
                 } catch {
@@ -83,10 +101,10 @@ extension FileSystemStorage: ResumableStorage {
         }
     }
 
-    public func abandon(_ upload: String) async throws {
-        try await act("abandoned", upload) {
-            try checkUpload(upload)
-            try location.existingPrivateFolder("uploads", in: location.open())?.remove(upload)
+    public func abandon(_ upload: Upload) async throws {
+        try await act("abandoned", upload.name) {
+            try checkUpload(upload.id)
+            try location.existingPrivateFolder("uploads", in: location.open())?.remove(upload.id)
         }
     }
 
