@@ -111,7 +111,7 @@ extension CatalogRequirement {
             try require(Set(claimed).count, is: 30, "jobs")
         },
         CatalogRequirement("claims what is due, the oldest first, as many as wanted") { probe in
-            try await probe.record("late", dueAt: probe.now.addingTimeInterval(60))
+            try await probe.record("late", dueAt: probe.now.addingTimeInterval(3600))
             try await probe.record("second", dueAt: probe.now.addingTimeInterval(-5))
             try await probe.record("first", dueAt: probe.now.addingTimeInterval(-10))
             try await probe.record("third", dueAt: probe.now.addingTimeInterval(-1))
@@ -120,7 +120,7 @@ extension CatalogRequirement {
 
             try require(claimed.map { $0.file?.name }, is: ["first", "second"], "first claim")
             try require(try await probe.claim().map { $0.file?.name }, is: ["third"], "second claim")
-            let later = probe.request(now: probe.now.addingTimeInterval(60))
+            let later = probe.request(now: probe.now.addingTimeInterval(3600))
             try require(try await probe.catalog.claim(later).map { $0.file?.name }, is: ["late"], "third claim")
         },
         CatalogRequirement("gives each storage its turn") { probe in

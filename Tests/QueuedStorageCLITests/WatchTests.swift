@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(2))) func `a second Ctrl-C ends the process at once`() async {
+    @Test(.timeLimit(.minutes(5))) func `a second Ctrl-C ends the process at once`() async {
         await #expect(processExitsWith: .exitCode(130)) {
             let interruption = Interruption()
             try await interruption.listen()

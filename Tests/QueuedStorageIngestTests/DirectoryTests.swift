@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Rules 5, 6, 7, 8, 9, 15: what lies where, and how it is noticed.
-@Suite(.timeLimit(.minutes(1))) struct DirectoryTests {
+@Suite(.timeLimit(.minutes(5))) struct DirectoryTests {
     @Test(arguments: KernelSource.allCases)
     func `takes files of new sub-directories`(_ kernel: KernelSource) async throws {
         try await withDropFolder(kernel.source) { it in

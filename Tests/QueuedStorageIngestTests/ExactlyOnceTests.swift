@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// Rules 10 and 11: whatever dies, and whoever else is there, a file is taken once.
-@Suite(.timeLimit(.minutes(1))) struct ExactlyOnceTests {
+@Suite(.timeLimit(.minutes(5))) struct ExactlyOnceTests {
     /// Where a process is killed.
     enum Death: String, CaseIterable, Codable, Sendable {
         case beforeTheSave, afterTheSave, beforeForgetting

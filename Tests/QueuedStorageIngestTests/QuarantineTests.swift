@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Rules 13, 14 and 16: what can't be taken, and what the reasons are.
-@Suite(.timeLimit(.minutes(1))) struct QuarantineTests {
+@Suite(.timeLimit(.minutes(5))) struct QuarantineTests {
     /// A sink that refuses names once and for all.
     private func refusing(_ directory: String, _ names: String...) -> DirectorySink {
         DirectorySink(

@@ -6,7 +6,7 @@ import QueuedStorageIngest
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct TakingTests {
+@Suite(.timeLimit(.minutes(5))) struct TakingTests {
     // MARK: 1. What ends a file
 
     @Test(arguments: KernelSource.allCases)

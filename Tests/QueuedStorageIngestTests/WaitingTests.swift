@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Rules 2, 3, 17 to 22: what waits, for what, and what is refused.
-@Suite(.timeLimit(.minutes(1))) struct WaitingTests {
+@Suite(.timeLimit(.minutes(5))) struct WaitingTests {
     // MARK: Stillness
 
     @Test func `takes a file only after it stood still for the whole time`() async throws {

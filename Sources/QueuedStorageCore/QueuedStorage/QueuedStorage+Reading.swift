@@ -33,8 +33,9 @@ extension QueuedStorage {
     public func isUsingRemote(_ name: String) async throws -> Bool {
         try await start()
         if let file = try await catalog.file(name, in: alias) { return servesRemotely(file) }
+        if try await isBeingDeleted(name) { return false }
         if try await local.exists(name) { return false }
-        return try await remote.exists(name)
+        return try await isOurs(name) ? false : try await remote.exists(name)
     }
 
     /// The key under which a cache may keep something about a file, as in django-queued-storage.
@@ -71,7 +72,9 @@ extension QueuedStorage {
         try await start()
         // Each round sees a newer row; a file that is replaced faster than it can be opened is an error in the end.
         for _ in 0..<100 {
-            guard let file = try await catalog.file(name, in: alias) else { return try await openUnknown(name, range) }
+            guard let file = try await catalog.file(name, in: alias) else {
+                return try await unknown(name) { try await $0.open(name, range: range) }
+            }
             let reader = try await open(file, range)
             // Between reading the row and opening the bytes the name may have been given to others.
             let after = try await catalog.file(id: file.id)
@@ -129,16 +132,6 @@ extension QueuedStorage {
         }
     }
 
-    /// Opens a file that the catalog doesn't know, where it lies.
-    private func openUnknown(_ name: String, _ range: Range<Int64>?) async throws -> FileReader {
-        try FileName.validate(name)
-        do {
-            return try await local.open(name, range: range)
-        } catch let error as StorageError where error.code == .notFound {
-            return try await remote.open(name, range: range)
-        }
-    }
-
     /// Queues another transfer of a file whose remote copy is gone.
     private func repair(_ file: StoredFile) async throws {
         if try await catalog.requeueLost(file, dueAt: time.now) {
@@ -154,8 +147,12 @@ extension QueuedStorage {
         if try await catalog.file(name, in: alias) != nil { return true }
         if try await isBeingDeleted(name) { return false }
         if try await local.exists(name) { return true }
-        let owned = try await catalog.remoteNames([name], in: alias)
-        return owned.isEmpty ? try await remote.exists(name) : false
+        return try await isOurs(name) ? false : try await remote.exists(name)
+    }
+
+    /// Whether what lies on the remote under a name came from here, under another name or by a file that was deleted.
+    private func isOurs(_ name: String) async throws -> Bool {
+        try await !catalog.remoteNames([name], in: alias).isEmpty
     }
 
     /// Whether the local bytes under a name are only what is left of a deleted file.
@@ -217,6 +214,7 @@ extension QueuedStorage {
         do {
             return try await ask(local)
         } catch let error as StorageError where error.code == .notFound {
+            guard try await !isOurs(name) else { throw missing(name) }
             return try await ask(remote)
         }
     }
