@@ -1,4 +1,4 @@
-import QueuedStorageCore
+package import QueuedStorageCore
 
 /// How a transport connects, and how long it waits.
 package struct TransportOptions: Sendable {
