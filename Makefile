@@ -39,6 +39,7 @@ build: swift ## Build qstore, as it is released
 
 test: swift ## Run all tests, with libinotifytools and without
 	@.ci/packages build test
+	@.ci/python-packages
 	$(SWIFT) build --build-tests
 	@set -e; for target in $(TEST_TARGETS); do \
 		echo "Testing $$target"; \

@@ -1,0 +1,213 @@
+"""What the scripts of this folder share.
+
+A script starts one real server on free loopback ports, in a directory of its own, and says on standard output, in one
+line of JSON, where it listens and who may log in. It then obeys the lines of its standard input, each answered by a line:
+
+    stop     the server ends                 pause    the server stands still
+    start    it comes back, on its ports     resume   and goes on
+    kill     it dies at once                 quit     everything ends (so does the end of the input)
+
+Nothing that was started outlives the script, however it ends.
+"""
+import ctypes
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+VENV = ROOT / '.build' / 'servers-venv'
+LIBC = ctypes.CDLL(None)
+
+
+def require_venv():
+    """Runs the script again with the Python that has what requirements.txt names, unless it is this one."""
+    python = VENV / 'bin' / 'python'
+    if pathlib.Path(sys.prefix) == VENV:
+        return
+    if not python.exists():
+        sys.exit(f'{python} is missing: make it with .ci/python-packages')
+    os.execv(python, [str(python), *sys.argv])
+
+
+def free_ports(count):
+    """Ports that nobody listened on a moment ago."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(('127.0.0.1', 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class Server:
+    """A server that a script starts. Scripts override `prepare` and `launch`, and `is_ready` if a port isn't enough."""
+
+    #: Programs that must be there, and the Debian packages that bring them.
+    programs = {}
+    #: Whether the server's files belong to `nobody` where the script runs as root.
+    runs_as_nobody = False
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix='qstore-', dir='/tmp')
+        os.chmod(self.directory, 0o755)
+        self.children = []
+
+    def path(self, *parts):
+        """A path in the server's directory."""
+        return os.path.join(self.directory, *parts)
+
+    def write(self, name, text, mode=0o644):
+        """Writes a file below the server's directory, and returns its path."""
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w') as file:
+            file.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def run(self, *args, **options):
+        """Runs a program to its end."""
+        result = subprocess.run([str(a) for a in args], capture_output=True, text=True, **options)
+        if result.returncode != 0:
+            raise RuntimeError(f'{args[0]} failed: {result.stdout}{result.stderr}')
+        return result.stdout
+
+    def give_to_nobody(self):
+        """Hands the directory to the server's user."""
+        if os.getuid() == 0:
+            self.run('chown', '-R', 'nobody:nogroup', self.directory)
+
+    def spawn(self, *args, log='log', user=None, **options):
+        """Starts a program that ends with this script, in a process group of its own."""
+        if user is None and self.runs_as_nobody and os.getuid() == 0:
+            user = 'nobody'
+        if user and os.getuid() == 0:
+            import pwd
+            options.update(user=user, group=pwd.getpwnam(user).pw_gid, extra_groups=[])
+        log_file = open(self.path(log), 'ab')
+
+        def prepare_child():
+            LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+        child = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file,
+                                 start_new_session=True, preexec_fn=prepare_child, **options)
+        log_file.close()
+        self.children.append(child)
+        return child
+
+    def wait_until(self, condition, what, seconds=60):
+        """Waits until something holds; fails if a child dies, or it takes too long."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            for child in self.children:
+                if child.poll() is not None:
+                    raise RuntimeError(f'{child.args[0]} ended with {child.returncode}: {self.log_tail()}')
+            if time.monotonic() > deadline:
+                raise RuntimeError(f'{what} is not ready after {seconds} s: {self.log_tail()}')
+            time.sleep(0.02)
+
+    def wait_for_port(self, port, seconds=60):
+        """Waits until somebody listens on a port."""
+        def listens():
+            with socket.socket() as probe:
+                return probe.connect_ex(('127.0.0.1', port)) == 0
+        self.wait_until(listens, f'port {port}', seconds)
+
+    def log_tail(self):
+        """The end of what the server said."""
+        tails = []
+        for name in sorted(os.listdir(self.directory)):
+            if name.endswith('log') and os.path.isfile(self.path(name)):
+                with open(self.path(name), errors='replace') as file:
+                    tails.append(f'{name}: …' + file.read()[-1500:])
+        return '\n'.join(tails)
+
+    def certificate(self, host='127.0.0.1', name='server'):
+        """Makes a certificate that signs itself, and returns the paths of it and of its key."""
+        certificate, key = self.path(f'{name}.pem'), self.path(f'{name}.key')
+        kind = 'IP' if host.replace('.', '').isdigit() else 'DNS'
+        self.run('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', f'/CN={host}',
+                 '-addext', f'subjectAltName={kind}:{host}', '-keyout', key, '-out', certificate)
+        return certificate, key
+
+    def prepare(self):
+        """Writes the configuration, and returns what clients must know."""
+        raise NotImplementedError
+
+    def launch(self):
+        """Starts the server, and returns when it serves."""
+        raise NotImplementedError
+
+    def signal(self, number):
+        for child in self.children:
+            if child.poll() is None:
+                try:
+                    os.killpg(child.pid, number)
+                except ProcessLookupError:
+                    pass
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends the server: by a signal, and by SIGKILL if that takes more than ten seconds."""
+        self.signal(number)
+        self.signal(signal.SIGCONT)
+        deadline = time.monotonic() + 10
+        for child in reversed(self.children):
+            try:
+                child.wait(max(0.01, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                pass
+        self.signal(signal.SIGKILL)
+        for child in self.children:
+            child.wait()
+        self.children = []
+
+    def obey(self, line):
+        if line == 'stop':
+            self.stop()
+        elif line == 'kill':
+            self.stop(signal.SIGKILL)
+        elif line == 'start':
+            self.launch()
+        elif line == 'pause':
+            self.signal(signal.SIGSTOP)
+        elif line == 'resume':
+            self.signal(signal.SIGCONT)
+        else:
+            raise RuntimeError(f'"{line}" is no command')
+
+
+def main(kind):
+    """Runs a server until standard input ends."""
+    LIBC.prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: what daemons leave behind comes to us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    os.setpgid(0, 0) if os.getpgid(0) != os.getpid() and os.getsid(0) != os.getpid() else None
+    missing = {package for program, package in kind.programs.items() if not shutil.which(program)}
+    if missing:
+        sys.exit(f'{sys.argv[0]} needs the Debian packages {" ".join(sorted(missing))}')
+    server = kind()
+    try:
+        facts = server.prepare()
+        server.launch()
+        print(json.dumps({key: str(value) for key, value in facts.items()}), flush=True)
+        for line in sys.stdin:
+            line = line.strip()
+            if line == 'quit':
+                break
+            try:
+                server.obey(line)
+                print('done', flush=True)
+            except Exception as error:
+                print('failed: ' + ' '.join(str(error).split()), flush=True)
+    except (BrokenPipeError, KeyboardInterrupt):
+        pass
+    finally:
+        server.stop(signal.SIGKILL)
+        shutil.rmtree(server.directory, ignore_errors=True)

@@ -1,0 +1,226 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// A TCP proxy to a server on this machine that cuts, stalls, delays and counts what passes.
+///
+/// Faults count bytes from the client to the server, over all connections.
+public final class FaultyProxy: Sendable {
+    private struct State {
+        var sent: Int64 = 0
+        var received: Int64 = 0
+        var connections = 0
+        var cutAt: Int64?
+        var receiveCutAt: Int64?
+        var stallAt: Int64?
+        var refuses = false
+        var delay: Double = 0
+        var bytesPerSecond: Double?
+        var open: Set<Int32> = []
+    }
+
+    /// Where it listens.
+    public let port: Int
+    private let target: Int
+    private let listener: Int32
+    private let state = Mutex(State())
+
+    /// Starts a proxy.
+    ///
+    /// - Parameter target: The port of the server.
+    /// - Throws: `POSIXError` if no port is to be had.
+    public init(to target: Int) throws {
+        self.target = target
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = Self.address(0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, length) == 0 && listen(listener, 128) == 0 && getsockname(listener, $0, &length) == 0
+            }
+        }
+        guard bound else { throw POSIXError(.EADDRNOTAVAIL) }
+        port = Int(UInt16(bigEndian: address.sin_port))
+        self.listener = listener
+        Thread.detachNewThread { [weak self] in
+            while case let client = accept(listener, nil, nil), client >= 0 {
+                guard let self else {
+                    close(client)
+                    break
+                }
+                self.serve(client)
+            }
+        }
+    }
+
+    deinit {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
+
+    private static func address(_ port: Int) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
+        return address
+    }
+
+    // MARK: What tests say and ask
+
+    /// How many bytes clients sent so far.
+    public var sentByteCount: Int64 { state.withLock { $0.sent } }
+    /// How many bytes the server answered so far.
+    public var receivedByteCount: Int64 { state.withLock { $0.received } }
+    /// How many connections were accepted so far.
+    public var connectionCount: Int { state.withLock { $0.connections } }
+
+    /// Cuts all connections once clients have sent so many more bytes; once.
+    public func cut(afterSending count: Int64) { state.withLock { $0.cutAt = $0.sent + count } }
+    /// Cuts all connections once the server has answered so many more bytes; once.
+    public func cut(afterReceiving count: Int64) { state.withLock { $0.receiveCutAt = $0.received + count } }
+    /// Lets nothing more pass once clients have sent so many more bytes, until ``heal()``.
+    public func stall(afterSending count: Int64) { state.withLock { $0.stallAt = $0.sent + count } }
+    /// Cuts all connections now.
+    public func cutNow() {
+        state.withLock { state in
+            for descriptor in state.open { Self.reset(descriptor) }
+        }
+    }
+    /// Closes each new connection at once, or no longer.
+    public func refuse(_ refuses: Bool = true) { state.withLock { $0.refuses = refuses } }
+    /// Brings everything later by so many seconds, each way; what passes isn't less.
+    public func delay(by seconds: Double) { state.withLock { $0.delay = seconds } }
+    /// Lets no more than so many bytes pass in a second, each way.
+    public func throttle(bytesPerSecond: Double?) { state.withLock { $0.bytesPerSecond = bytesPerSecond } }
+    /// Ends all faults.
+    public func heal() {
+        state.withLock {
+            ($0.cutAt, $0.receiveCutAt, $0.stallAt, $0.refuses, $0.delay, $0.bytesPerSecond) = (
+                nil, nil, nil, false, 0, nil
+            )
+        }
+    }
+
+    // MARK: Connections
+
+    private func serve(_ client: Int32) {
+        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = Self.address(target)
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+        let refuses = state.withLock { state in
+            state.connections += 1
+            return state.refuses
+        }
+        guard connected, !refuses else {
+            close(client)
+            close(server)
+            return
+        }
+        var one: Int32 = 1
+        for descriptor in [client, server] {
+            setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+        }
+        state.withLock { $0.open.formUnion([client, server]) }
+        let ends = Mutex(2)
+        let end: @Sendable () -> Void = { [self] in
+            let isLast = ends.withLock { count in
+                count -= 1
+                return count == 0
+            }
+            guard isLast else { return }
+            state.withLock { $0.open.subtract([client, server]) }
+            close(client)
+            close(server)
+        }
+        let shared = EndBox(end)
+        pump(from: client, to: server, isSending: true, shared)
+        pump(from: server, to: client, isSending: false, shared)
+    }
+
+    private final class EndBox: Sendable {
+        let end: @Sendable () -> Void
+        init(_ end: @escaping @Sendable () -> Void) { self.end = end }
+    }
+
+    /// Buffers on their way, with the times at which they are due.
+    private final class Line: Sendable {
+        let queue = Mutex<[(bytes: [UInt8], due: Double)]>([])
+        let filled = DispatchSemaphore(value: 0)
+        let room = DispatchSemaphore(value: 256)
+    }
+
+    private func pump(from source: Int32, to destination: Int32, isSending: Bool, _ box: EndBox) {
+        let line = Line()
+        Thread.detachNewThread { [self] in
+            var buffer = [UInt8](repeating: 0, count: 64 << 10)
+            while case let count = read(source, &buffer, buffer.count), count > 0 {
+                line.room.wait()
+                let due = Self.now + state.withLock { $0.delay }
+                line.queue.withLock { $0.append((Array(buffer[..<count]), due)) }
+                line.filled.signal()
+            }
+            line.queue.withLock { $0.append(([], 0)) }
+            line.filled.signal()
+        }
+        Thread.detachNewThread { [self] in
+            while true {
+                line.filled.wait()
+                let (bytes, due) = line.queue.withLock { $0.removeFirst() }
+                line.room.signal()
+                if bytes.isEmpty { break }
+                Self.sleep(until: due)
+                guard pass(bytes, to: destination, isSending: isSending) else {
+                    Self.reset(source)
+                    Self.reset(destination)
+                    break
+                }
+            }
+            shutdown(destination, Int32(SHUT_WR))
+            box.end()
+        }
+    }
+
+    /// Hands bytes on; false if the connection is to be cut.
+    private func pass(_ bytes: [UInt8], to destination: Int32, isSending: Bool) -> Bool {
+        let (allowed, cuts, rate) = state.withLock { state in
+            let before = isSending ? state.sent : state.received
+            let cutAt = isSending ? state.cutAt : state.receiveCutAt
+            let room = cutAt.map { max(0, $0 - before) } ?? Int64(bytes.count)
+            let allowed = min(Int64(bytes.count), room)
+            let cuts = allowed < Int64(bytes.count)
+            if isSending { state.sent += allowed } else { state.received += allowed }
+            if cuts { if isSending { state.cutAt = nil } else { state.receiveCutAt = nil } }
+            return (Int(allowed), cuts, state.bytesPerSecond)
+        }
+        while state.withLock({ state in state.stallAt.map { state.sent >= $0 } ?? false }) { usleep(5000) }
+        if let rate { Self.sleep(until: Self.now + Double(allowed) / rate) }
+        var written = 0
+        while written < allowed {
+            let count = bytes[written..<allowed].withUnsafeBytes {
+                send(destination, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return false }
+            written += count
+        }
+        return !cuts
+    }
+
+    private static var now: Double { ProcessInfo.processInfo.systemUptime }
+
+    private static func sleep(until due: Double) {
+        let rest = due - now
+        if rest > 0 { usleep(UInt32(rest * 1_000_000)) }
+    }
+
+    /// Ends a connection with a reset, as a line that breaks does.
+    private static func reset(_ descriptor: Int32) {
+        var linger = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+        shutdown(descriptor, Int32(SHUT_RDWR))
+    }
+}
