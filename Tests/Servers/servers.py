@@ -146,7 +146,7 @@ class Server:
         """Starts the server, and returns when it serves."""
         raise NotImplementedError
 
-    def signal(self, number):
+    def send(self, number):
         for child in self.children:
             if child.poll() is None:
                 try:
@@ -156,15 +156,15 @@ class Server:
 
     def stop(self, number=signal.SIGTERM):
         """Ends the server: by a signal, and by SIGKILL if that takes more than ten seconds."""
-        self.signal(number)
-        self.signal(signal.SIGCONT)
+        self.send(number)
+        self.send(signal.SIGCONT)
         deadline = time.monotonic() + 10
         for child in reversed(self.children):
             try:
                 child.wait(max(0.01, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 pass
-        self.signal(signal.SIGKILL)
+        self.send(signal.SIGKILL)
         for child in self.children:
             child.wait()
         self.children = []
@@ -177,9 +177,9 @@ class Server:
         elif line == 'start':
             self.launch()
         elif line == 'pause':
-            self.signal(signal.SIGSTOP)
+            self.send(signal.SIGSTOP)
         elif line == 'resume':
-            self.signal(signal.SIGCONT)
+            self.send(signal.SIGCONT)
         else:
             raise RuntimeError(f'"{line}" is no command')
 
