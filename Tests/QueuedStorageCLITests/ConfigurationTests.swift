@@ -38,6 +38,18 @@ import Testing
             complaint: ["c.yaml:8: storages.b.remote", "password"]
         ),
         Mistake(
+            lines: "  b:\n    local: x\n    remote: {type: FileSystemStorage, size: 3}\n",
+            complaint: ["c.yaml:8: storages.b.remote", "no option \"size\"", "location"]
+        ),
+        Mistake(
+            lines: "  b:\n    local: x\n    remote: {type: Punchcards}\n",
+            complaint: ["c.yaml:8: storages.b.remote", "\"Punchcards\" is no kind of storage"]
+        ),
+        Mistake(
+            lines: "  A:\n    local: x\n    remote: y\n",
+            complaint: ["c.yaml:6: storages.A", "QSTORE_A_", "another alias"]
+        ),
+        Mistake(
             lines: "  b:\n    local: nowhere\n    remote: remote\n",
             complaint: ["c.yaml:7: storages.b.local", "isn't there", "mkdir -p"]
         ),
@@ -121,9 +133,12 @@ import Testing
             .replacing("file:remote", with: "remote"),
         #"{"database":"q.sqlite","storages":{"a":{"local":"local","remote":"remote","retries":"unlimited"}},"dropFolders":{"i":{"path":"inbox","storage":"a","mode":"after 10m","include":["*.pdf"],"exclude":"*.log","ignore":["*~"],"takesHiddenFiles":true,"onCollision":"skip","done":"still 30s","sidecar":"optional","prune":true,"settleTime":"5s","rescanInterval":"15m","pollInterval":"10s","retryInterval":"60s","minimumFreeBytes":"64MiB","batchSize":10,"concurrency":2,"largeFileSize":1048576}}}"#,
         #"{"database":"q.sqlite","storages":{"a":{"local":"local","remote":"remote"}},"dropFolders":{"i":{"path":"inbox","mode":{"window":"22:00-06:00"},"done":{"marker":".ready"}}}}"#,
+        #"{"database":"q.sqlite","storages":{"a":{"local":"local","remote":{"type":"FileSystemStorage","location":"remote","fileMode":416,"allowOverwrite":false}}}}"#,
     ]
 
     private static let refused: [String] = [
+        #"{"database":"q.sqlite","storages":{"a":{"local":"local","remote":{"location":"remote"}}}}"#,
+        #"{"database":"q.sqlite","storages":{"a":{"local":"local","remote":{"type":"FileSystemStorage","location":["x"]}}}}"#,
         #"{"storages":{"a":{"local":"local","remote":"remote"}}}"#,
         #"{"database":"q.sqlite"}"#,
         #"{"database":"q.sqlite","storages":{}}"#,
@@ -139,6 +154,35 @@ import Testing
         #"{"database":"q.sqlite","storages":{"a":{"local":"local","remote":"remote"}},"dropFolders":{"i":{"path":"inbox","done":"perhaps"}}}"#,
         #"{"database":"q.sqlite","storages":{"a":{"local":"local","remote":"remote"}},"dropFolders":{"i":{"path":"inbox","sidecar":"yes"}}}"#,
     ]
+
+    @Test func `connecting writes, reads and deletes a file at each remote, and says what can't be done`() async throws
+    {
+        try await Sandbox.with { sandbox in
+            try sandbox.write(
+                """
+                database: q.sqlite
+                storages:
+                  near:
+                    local: local
+                    remote: remote
+                  away:
+                    local: inbox
+                    remote: {type: FileSystemStorage, location: \(sandbox.path)/away, createsLocation: false}
+                """,
+                to: "c.yaml"
+            )
+
+            let plain = try await sandbox.run(["config", "check", "--config", "c.yaml"])
+            let connected = try await sandbox.run(["config", "check", "--connect", "--config", "c.yaml"])
+
+            #expect(plain.status == 0, "\(plain.errors)")
+            #expect(connected.status == 75, "\(connected.errors)")
+            #expect(connected.text.contains("storage near: reached, logged in, written, read and deleted in"))
+            #expect(connected.text.contains("storage away: can't be reached"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: "\(sandbox.path)/remote") == [])
+            #expect(!sandbox.exists("q.sqlite"))
+        }
+    }
 
     // JSON is YAML, so that both can read the same text.
     @Test func `the schema and the loader accept the same`() async throws {

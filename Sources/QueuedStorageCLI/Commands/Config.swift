@@ -17,12 +17,17 @@ struct Config: AsyncParsableCommand {
             abstract: "Read the configuration, look whether everything is there, and say what it means.",
             discussion: """
                 Nothing is changed, and no database is made. Exit code 3 tells that something must be mended; the line says \
-                where and how.
+                where and how. With --connect, a small file is written to each remote, read, and deleted; exit code 75 tells \
+                that a remote can't be reached now.
 
-                Example:
+                Examples:
                   qstore config check --config /etc/qstore.yaml && systemctl restart qstore
+                  qstore config check --connect
                 """
         )
+
+        @Flag(help: "Also connect to each remote, log in, and write, read and delete a small file.")
+        var connect = false
 
         @OptionGroup(title: "Configuration") var file: ConfigurationOptions
         @OptionGroup(title: "Output") var output: OutputOptions
@@ -37,7 +42,16 @@ struct Config: AsyncParsableCommand {
             let check = ConfigurationCheck(declarations)
             try await blocking { try check.run() }
             try await check.compareWithDatabase()
-            for line in check.description { Console.shared.line(line) }
+            let outcomes = connect ? try await check.connect() : []
+            let lines = check.description
+            for line in lines.dropLast() { Console.shared.line(line) }
+            for outcome in outcomes { Console.shared.line(Text.escaped(outcome.line)) }
+            // What must be mended counts more than what may pass.
+            for status in [ExitStatus.configuration, .failure, .temporary]
+            where outcomes.contains(where: { $0.status == status }) {
+                throw CommandFailure(status, nil)
+            }
+            if let last = lines.last { Console.shared.line(last) }
         }
     }
 }
