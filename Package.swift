@@ -196,6 +196,7 @@ let package = Package(
                 "QueuedStorageCore",
                 "QueuedStorageIngest",
                 "QueuedStorageSQLite",
+                "QueuedStorageTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),

@@ -55,6 +55,13 @@ extension TransportRequest {
         guard isClean(url), isClean(method), !method.isEmpty, !url.utf8.contains(0x20) else {
             throw StorageError(.failed, "A request has blanks or line breaks in its address or method.")
         }
+        guard ["http://", "https://", "ftp://", "ftps://"].contains(where: { url.lowercasedPrefix($0.count) == $0 })
+        else {
+            throw StorageError(
+                .invalidConfiguration,
+                "An address isn't one of HTTP or FTP; check the storage's options."
+            )
+        }
         for field in headers.fields {
             guard isClean(field.name), isClean(field.value), !field.name.isEmpty, !field.name.utf8.contains(0x3A) else {
                 throw StorageError(

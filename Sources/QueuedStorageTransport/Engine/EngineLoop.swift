@@ -79,7 +79,10 @@ final class EngineLoop {
     }
 
     private func handOn() {
-        for transfer in news { transfer.handOn() }
+        for transfer in news {
+            transfer.handOn()
+            transfer.endRefusedSending()
+        }
         news.removeAll(keepingCapacity: true)
     }
 

@@ -72,7 +72,7 @@ extension ExchangeState {
     private var mayAnswer: Bool { isAnswered && (hasAllToSend || !(200..<300).contains(head.status)) }
 
     mutating func waitForAnswer(_ waiter: CheckedContinuation<Void, any Error>) -> [Action] {
-        if case .failed(let error) = phase, !isAnswered { return [.resumeAnswer(waiter, .failure(error))] }
+        if case .failed(let error) = phase, !mayAnswer { return [.resumeAnswer(waiter, .failure(error))] }
         if mayAnswer || isEnded { return [.resumeAnswer(waiter, .success(()))] }
         answerWaiter = waiter
         return []
@@ -230,7 +230,7 @@ extension ExchangeState {
         var actions = refuseOffers()
         if let waiter = answerWaiter {
             answerWaiter = nil
-            let result: Result<Void, any Error> = if let error, !isAnswered { .failure(error) } else { .success(()) }
+            let result: Result<Void, any Error> = if let error, !mayAnswer { .failure(error) } else { .success(()) }
             actions.append(.resumeAnswer(waiter, result))
         }
         if let waiter = readWaiter {

@@ -39,7 +39,11 @@ extension Transfer {
     }
 
     private func connectionMeaning(_ code: CURLcode) -> (StorageError.Code, String)? {
-        switch code {
+        let tunnel = handle.number(CURLINFO_HTTP_CONNECTCODE)
+        if tunnel != 0, !(200..<300).contains(tunnel) {
+            return (.offline, "can't be reached: the proxy answered \(tunnel); check the proxy settings")
+        }
+        return switch code {
         case CURLE_COULDNT_RESOLVE_HOST:
             (.offline, "can't be reached: its name isn't known; check the address and the network")
         case CURLE_COULDNT_RESOLVE_PROXY:

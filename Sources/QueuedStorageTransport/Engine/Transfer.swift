@@ -137,8 +137,8 @@ extension Transfer {
             reported = handedOver
             exchange.request.progress?(reported)
         }
-        if filled == 0, isSendingPaused { return ccurl_read_pause() }
-        return filled
+        guard filled == 0, !hasSentAll else { return filled }
+        return isRefused ? ccurl_read_abort() : ccurl_read_pause()
     }
 
     private func nextToSend(pausing: Bool) -> Bool {
@@ -148,7 +148,7 @@ extension Transfer {
             switch exchange.takeForSending(pausing: pausing) {
             case .buffer(let buffer): keep(buffer)
             case .nothingYet:
-                isSendingPaused = pausing
+                isSendingPaused = pausing && !isRefused
                 return false
             case .end:
                 hasSentAll = true
@@ -200,6 +200,12 @@ extension Transfer {
         exchange.receive(isHeadNew ? head : nil, buffer, info(isWhole: false), isAnswer: isAnswered)
         isHeadNew = false
     }
+
+    /// Whether the server has answered that it doesn't want the body.
+    private var isRefused: Bool { isHTTP && isAnswered && !(200..<300).contains(head.status) }
+
+    /// Ends the sending's pause once the body isn't wanted, as libcurl waits for the end of a pause even then.
+    func endRefusedSending() { if isRefused, isSendingPaused { resume(sending: true) } }
 
     /// Lets libcurl go on in one direction.
     func resume(receiving: Bool = false, sending: Bool = false) {

@@ -20,8 +20,8 @@ enum ServerWords {
         if type.contains("html") || body.lowercasedPrefix(9) == "<!doctype" || body.lowercasedPrefix(5) == "<html" {
             words = first(of: ["title", "h1", "body"], in: body)
         } else if body.first == "<" {
-            let found = ["Code", "Message", "s:message", "message", "d:error"].compactMap { element($0, in: body) }
-            words = found.isEmpty ? nil : found.joined(separator: ": ")
+            let found = ["code", "message", "s:message"].compactMap { element($0, in: body) }
+            words = found.isEmpty ? nil : found.map(\.trimmingBlanks).joined(separator: ": ")
         } else if body.first == "{" || body.first == "[" {
             words = ["error", "message", "reason", "title", "detail"].compactMap { string($0, in: body) }
                 .joined(separator: ": ")

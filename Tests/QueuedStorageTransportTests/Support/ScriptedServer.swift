@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Glibc
 import Synchronization
 
@@ -61,7 +61,7 @@ final class ScriptedServer: Sendable {
     }
 
     private static func onThread(_ body: @escaping @Sendable () -> Void) {
-        DispatchQueue(label: "scripted-server").async(execute: body)
+        Thread.detachNewThread(body)
     }
 
     struct Failure: Error {
@@ -72,7 +72,7 @@ final class ScriptedServer: Sendable {
 
 /// A connection of a scripted server.
 final class Connection: Sendable {
-    private let descriptor: Int32
+    fileprivate let descriptor: Int32
     private let rest = Mutex<[UInt8]>([])
     private let isOpen = Mutex(true)
 
@@ -196,3 +196,57 @@ final class Connection: Sendable {
         try write("HTTP/1.1 \(status) Words\r\nContent-Length: \(body.utf8.count)\r\n\(lines)\r\n\(body)")
     }
 }
+
+extension Connection {
+    /// Lets time pass, as a slow server does.
+    func wait(milliseconds: Int32) { poll(nil, 0, milliseconds) }
+
+    /// Whether bytes can be written within a while.
+    func canWrite(milliseconds: Int32) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        return poll(&entry, 1, milliseconds) == 1
+    }
+}
+
+/// Lets a server's thread wait for a test.
+final class DispatchGate: Sendable {
+    private let semaphore = DispatchSemaphore(value: 0)
+
+    func wait() { semaphore.wait() }
+
+    func open() { semaphore.signal() }
+}
+
+/// A server that takes up no connection: its queue is full.
+final class FullServer: Sendable {
+    let url: String
+    private let descriptors: [Int32]
+
+    init() throws {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        var descriptors = [listener]
+        withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = bind(listener, $0, length)
+                _ = listen(listener, 0)
+                _ = getsockname(listener, $0, &length)
+                for _ in 0..<4 {
+                    let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+                    descriptors.append(client)
+                    _ = connect(client, $0, length)
+                }
+            }
+        }
+        self.descriptors = descriptors
+        url = "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/"
+    }
+
+    deinit { for descriptor in descriptors { close(descriptor) } }
+}
+
+/// Sets a variable of this process's environment; only for processes that run one test.
+func setVariable(_ name: String, _ value: String) { setenv(name, value, 1) }
