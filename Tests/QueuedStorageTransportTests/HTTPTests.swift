@@ -1,6 +1,7 @@
 import FoundationEssentials
 import QueuedStorageCore
 import QueuedStorageTransport
+import TestSupport
 import Testing
 
 @Suite struct HTTPDateTests {

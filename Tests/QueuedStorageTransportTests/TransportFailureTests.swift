@@ -1,6 +1,7 @@
 import QueuedStorageCore
 import QueuedStorageTransport
 import Synchronization
+import TestSupport
 import Testing
 
 /// What goes wrong on the way, and how it is told.

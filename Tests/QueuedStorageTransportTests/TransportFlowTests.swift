@@ -1,6 +1,7 @@
 import QueuedStorageCore
 import QueuedStorageTransport
 import Synchronization
+import TestSupport
 import Testing
 
 /// Back-pressure, cancellation, and answers that come before the request is sent.

@@ -1,6 +1,7 @@
 import QueuedStorageCore
 import QueuedStorageTransport
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))

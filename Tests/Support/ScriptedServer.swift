@@ -3,22 +3,22 @@ import Glibc
 import Synchronization
 
 /// A server on the loopback that does to each connection what a test says, on a thread of its own.
-final class ScriptedServer: Sendable {
-    let port: Int
+package final class ScriptedServer: Sendable {
+    package let port: Int
     private let listener: Int32
     private let accepted = Atomic(0)
     private let connections = Mutex<[Connection]>([])
 
     /// How many connections were accepted so far.
-    var acceptedCount: Int { accepted.load(ordering: .sequentiallyConsistent) }
+    package var acceptedCount: Int { accepted.load(ordering: .sequentiallyConsistent) }
 
-    var url: String { "http://127.0.0.1:\(port)" }
+    package var url: String { "http://127.0.0.1:\(port)" }
 
     /// Starts a server.
     ///
     /// - Parameter script: What to do with a connection, which is closed once it returns or throws.
     /// - Throws: `Failure` if no port can be had.
-    init(_ script: @escaping @Sendable (Connection) throws -> Void) throws {
+    package init(_ script: @escaping @Sendable (Connection) throws -> Void) throws {
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var on: Int32 = 1
         setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, 4)
@@ -64,23 +64,23 @@ final class ScriptedServer: Sendable {
         Thread.detachNewThread(body)
     }
 
-    struct Failure: Error {
-        var call: String
-        var errno: Int32
+    package struct Failure: Error {
+        package var call: String
+        package var errno: Int32
     }
 }
 
 /// A connection of a scripted server.
-final class Connection: Sendable {
+package final class Connection: Sendable {
     fileprivate let descriptor: Int32
     private let rest = Mutex<[UInt8]>([])
     private let isOpen = Mutex(true)
 
-    init(_ descriptor: Int32) { self.descriptor = descriptor }
+    package init(_ descriptor: Int32) { self.descriptor = descriptor }
 
     deinit { finish() }
 
-    func finish() {
+    package func finish() {
         isOpen.withLock { isOpen in
             if isOpen { close(descriptor) }
             isOpen = false
@@ -88,18 +88,18 @@ final class Connection: Sendable {
     }
 
     /// Ends the connection in both directions, so that whoever waits in it goes on.
-    func cut() { isOpen.withLock { if $0 { shutdown(descriptor, Int32(SHUT_RDWR)) } } }
+    package func cut() { isOpen.withLock { if $0 { shutdown(descriptor, Int32(SHUT_RDWR)) } } }
 
     /// Ends the connection so that the peer sees a reset.
-    func reset() {
+    package func reset() {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
         finish()
     }
 
-    func write(_ text: String) throws { try write(Array(text.utf8)) }
+    package func write(_ text: String) throws { try write(Array(text.utf8)) }
 
-    func write(_ bytes: [UInt8]) throws {
+    package func write(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {
@@ -111,7 +111,7 @@ final class Connection: Sendable {
     }
 
     /// Reads some bytes; none at the end.
-    func read(upTo count: Int) throws -> [UInt8] {
+    package func read(upTo count: Int) throws -> [UInt8] {
         let kept = rest.withLock { rest -> [UInt8] in
             let first = Array(rest.prefix(count))
             rest.removeFirst(first.count)
@@ -128,7 +128,7 @@ final class Connection: Sendable {
         return bytes
     }
 
-    func read(exactly count: Int) throws -> [UInt8] {
+    package func read(exactly count: Int) throws -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count < count {
             let more = try read(upTo: min(1 << 16, count - bytes.count))
@@ -139,7 +139,7 @@ final class Connection: Sendable {
     }
 
     /// Reads bytes and forgets them.
-    func skip(_ count: Int) throws {
+    package func skip(_ count: Int) throws {
         var left = count
         while left > 0 {
             let more = try read(upTo: min(1 << 18, left)).count
@@ -148,7 +148,7 @@ final class Connection: Sendable {
         }
     }
 
-    func line() throws -> String {
+    package func line() throws -> String {
         var bytes: [UInt8] = []
         while bytes.last != 0x0A {
             let kept = rest.withLock { rest -> [UInt8] in
@@ -168,7 +168,7 @@ final class Connection: Sendable {
     }
 
     /// Reads the head of a request: the method, the target, and the fields with their names in lower case.
-    func head() throws -> (method: String, target: String, fields: [String: String]) {
+    package func head() throws -> (method: String, target: String, fields: [String: String]) {
         let first = try line().split(separator: " ").map(String.init)
         guard first.count == 3 else { throw ScriptedServer.Failure(call: "request", errno: 0) }
         var fields: [String: String] = [:]
@@ -181,7 +181,7 @@ final class Connection: Sendable {
     }
 
     /// Reads a body in chunks.
-    func chunks() throws -> [[UInt8]] {
+    package func chunks() throws -> [[UInt8]] {
         var chunks: [[UInt8]] = []
         while true {
             let count = Int(try line(), radix: 16) ?? 0
@@ -191,7 +191,7 @@ final class Connection: Sendable {
         }
     }
 
-    func answer(_ status: Int = 200, _ fields: [String: String] = [:], _ body: String = "") throws {
+    package func answer(_ status: Int = 200, _ fields: [String: String] = [:], _ body: String = "") throws {
         let lines = fields.map { "\($0): \($1)\r\n" }.joined()
         try write("HTTP/1.1 \(status) Words\r\nContent-Length: \(body.utf8.count)\r\n\(lines)\r\n\(body)")
     }
@@ -199,30 +199,32 @@ final class Connection: Sendable {
 
 extension Connection {
     /// Lets time pass, as a slow server does.
-    func wait(milliseconds: Int32) { poll(nil, 0, milliseconds) }
+    package func wait(milliseconds: Int32) { poll(nil, 0, milliseconds) }
 
     /// Whether bytes can be written within a while.
-    func canWrite(milliseconds: Int32) -> Bool {
+    package func canWrite(milliseconds: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         return poll(&entry, 1, milliseconds) == 1
     }
 }
 
 /// Lets a server's thread wait for a test.
-final class DispatchGate: Sendable {
+package final class DispatchGate: Sendable {
     private let semaphore = DispatchSemaphore(value: 0)
 
-    func wait() { semaphore.wait() }
+    package init() {}
 
-    func open() { semaphore.signal() }
+    package func wait() { semaphore.wait() }
+
+    package func open() { semaphore.signal() }
 }
 
 /// A server that takes up no connection: its queue is full.
-final class FullServer: Sendable {
-    let url: String
+package final class FullServer: Sendable {
+    package let url: String
     private let descriptors: [Int32]
 
-    init() throws {
+    package init() throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -249,4 +251,4 @@ final class FullServer: Sendable {
 }
 
 /// Sets a variable of this process's environment; only for processes that run one test.
-func setVariable(_ name: String, _ value: String) { setenv(name, value, 1) }
+package func setVariable(_ name: String, _ value: String) { setenv(name, value, 1) }
