@@ -362,6 +362,28 @@ import Testing
         }
     }
 
+    @Test func `draining counts what failed of the files that were saved before, and no others`() async throws {
+        try await withBench(
+            remote: { directory in
+                TestRemote(
+                    FileSystemStorage(location: directory),
+                    beforeStore: { name, _ in
+                        if name.hasPrefix("bad") { throw StorageError(.denied, name: name, "not welcome") }
+                    }
+                )
+            }
+        ) { bench in
+            for name in ["bad.txt", "good.txt"] { _ = try await bench.storage.save(name, .text("x")) }
+            let last = try await bench.catalog.lastFileID()
+            _ = try await bench.storage.save("bad later.txt", .text("x"))
+            try await bench.work()
+
+            #expect(try await bench.storage.drain(within: .seconds(60)) == 2)
+            #expect(try await bench.catalog.failedTransfers(upTo: last, in: "files") == 1)
+            #expect(try await bench.catalog.failedTransfers(upTo: last, in: nil) == 1)
+        }
+    }
+
     @Test func `draining gives up in time`() async throws {
         let time = TestTime()
         try await withBench(time: time) { bench in

@@ -6,7 +6,7 @@ struct Drain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Wait until all that was saved before is on its remote.",
         discussion: """
-            Exit code 0 only then; 1 if transfers failed, 75 if the time was up before. Files that are delayed on purpose \
+            Exit code 0 only then; 1 if transfers of such files failed, 75 if the time was up before. Files that are delayed on purpose \
             don't count. The transfers are done by workers, which must run; this command says so if none does.
 
             Example:
@@ -25,13 +25,7 @@ struct Drain: AsyncParsableCommand {
         let alias = try await storage == nil ? nil : session.alias(storage)
         let catalog = session.catalog
         let last = try await catalog.lastFileID()
-        let isDrained: @Sendable () async throws -> Bool = {
-            for state in [FileState.queued, .transferring] {
-                let first = try await catalog.files(FileQuery(storage: alias, state: state, limit: 1)).first
-                if let first, first.id <= last { return false }
-            }
-            return true
-        }
+        let isDrained: @Sendable () async throws -> Bool = { try await !catalog.hasTransfers(upTo: last, in: alias) }
         if try await !isDrained() {
             try await session.warnWithoutWorker()
             try await warnOfPauses(session, alias)
@@ -40,8 +34,7 @@ struct Drain: AsyncParsableCommand {
             }
             guard isDone else { throw try await timeUp(session, alias) }
         }
-        let failed = try await catalog.counts().filter { alias == nil || $0.alias == alias }
-            .reduce(0) { $0 + ($1.counts[.failed] ?? 0) }
+        let failed = try await catalog.failedTransfers(upTo: last, in: alias)
         guard failed == 0 else {
             throw CommandFailure(
                 .failure,

@@ -76,24 +76,16 @@ extension QueuedStorage {
     /// Files that wait for ``transfer(_:task:notBefore:)`` on purpose don't count.
     ///
     /// - Parameter limit: The longest wait; for ever if nil.
-    /// - Returns: How many transfers were given up.
+    /// - Returns: How many of these files have a transfer that was given up.
     /// - Throws: ``TransferError`` with ``TransferError/Code/timedOut``.
     @discardableResult
     public func drain(within limit: Duration? = nil) async throws -> Int {
         try await start()
-        let last = try await lastFileID()
+        let last = try await catalog.lastFileID()
         try await waiting(limit, for: "the storage \"\(alias)\" to be drained") {
-            for state in [FileState.queued, .transferring] {
-                let first = try await self.catalog.files(FileQuery(storage: self.alias, state: state, limit: 1)).first
-                if let first, first.id <= last { return false }
-            }
-            return true
+            try await !self.catalog.hasTransfers(upTo: last, in: self.alias)
         }
-        return try await catalog.counts().first { $0.alias == alias }?.counts[.failed] ?? 0
-    }
-
-    private func lastFileID() async throws -> Int64 {
-        try await catalog.lastFileID()
+        return try await catalog.failedTransfers(upTo: last, in: alias)
     }
 
     /// Waits until a condition on the catalog holds, looking again after each commit.
@@ -144,22 +136,32 @@ public struct TransferHandle: Sendable {
     }
 
     /// How many bytes were handed over, as workers of this process report it.
+    ///
+    /// The sequence ends when the transfer does, whichever process does it: with the file's size once it is on the remote;
+    /// without, if the transfer was given up or cancelled, or the file replaced or deleted. An attempt after a failed one
+    /// may begin at 0 again.
     public var progress: AsyncStream<Int64> {
         let events = storage.hub.listen()
-        let file = file
         return AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
+            // Not structured: it lives as long as somebody listens.
             let forwarding = Task {
-                for await event in events where event.name == file.name && event.generation == file.generation {
-                    if let byteCount = event.byteCount { continuation.yield(byteCount) }
-                    if byteCountIsFinal(event) { break }
+                let arrived = await withTaskGroup(of: StoredFile?.self) { group in
+                    group.addTask {
+                        for await event in events where event.name == file.name && event.generation == file.generation {
+                            if let byteCount = event.byteCount { continuation.yield(byteCount) }
+                        }
+                        return nil
+                    }
+                    group.addTask { try? await value }
+                    defer { group.cancelAll() }
+                    return await group.next() ?? nil
                 }
+                if let arrived { continuation.yield(arrived.size) }
                 continuation.finish()
             }
             continuation.onTermination = { _ in forwarding.cancel() }
         }
     }
-
-    private func byteCountIsFinal(_ event: StorageEvent) -> Bool { event.byteCount.map { $0 >= event.size } ?? false }
 
     /// Waits for the transfer's end.
     ///

@@ -63,6 +63,10 @@ extension QueuedStorage {
     }
 
     /// Makes what was placed durable, and lets the catalog forget where it came from.
+    ///
+    /// The files are saved either way: their rows say where the bytes are durably. So a failure is no hurry: it is tried
+    /// again with the next save, by the rounds of a ``TransferWorker`` (every ``WorkerOptions/rescueInterval``), and in
+    /// the end by the recovery of the next process that starts.
     package func settle() async throws {
         let files = settling.withLock { settling in
             defer { settling = Settling() }
