@@ -221,11 +221,14 @@ let package = Package(
             dependencies: [
                 "CrashAgent",
                 "QueuedStorageCore",
+                "QueuedStorageIngest",
                 "QueuedStorageSQLite",
                 "QueuedStorageTesting",
                 "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings

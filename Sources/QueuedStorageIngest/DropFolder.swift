@@ -47,7 +47,7 @@ public final class DropFolder: Service {
         into sink: any DropSink,
         options: DropFolderOptions = DropFolderOptions(),
         eventSource: any FileEventSource = .automatic,
-        logger: Logger = Logger(label: "queued-storage.drop-folder")
+        logger: Logger = Logger(label: "DropFolder")
     ) {
         self.init(path, into: sink, options: options, eventSource: eventSource, logger: logger, time: .system)
     }
@@ -69,7 +69,7 @@ public final class DropFolder: Service {
         into sink: any DropSink,
         options: DropFolderOptions = DropFolderOptions(),
         eventSource: any FileEventSource = .automatic,
-        logger: Logger = Logger(label: "queued-storage.drop-folder"),
+        logger: Logger = Logger(label: "DropFolder"),
         time: Timekeeper,
         takesLock: Bool = true,
         returnInterval: Duration = .seconds(1),
@@ -200,10 +200,10 @@ extension DropFolder {
 
         init(alias: String) {
             let dimensions = [("storage", alias)]
-            taken = Counter(label: "qstore_drop_files_taken", dimensions: dimensions)
-            quarantined = Counter(label: "qstore_drop_files_quarantined", dimensions: dimensions)
-            overflows = Counter(label: "qstore_drop_event_overflows", dimensions: dimensions)
-            scans = Counter(label: "qstore_drop_scans", dimensions: dimensions)
+            taken = Counter(label: "queued_storage_taken_files", dimensions: dimensions)
+            quarantined = Counter(label: "queued_storage_quarantined_files", dimensions: dimensions)
+            overflows = Counter(label: "queued_storage_event_overflows", dimensions: dimensions)
+            scans = Counter(label: "queued_storage_folder_scans", dimensions: dimensions)
         }
     }
 }

@@ -24,7 +24,7 @@ extension DropFolder {
         into field: Field.Type,
         mode: DropFolderOptions.Mode? = nil,
         options: DropFolderOptions = DropFolderOptions(),
-        logger: Logger = Logger(label: "queued-storage.drop-folder"),
+        logger: Logger = Logger(label: "DropFolder"),
         make: @escaping @Sendable (IncomingFile) throws -> Record
     ) throws {
         guard let catalog = field.storage.catalog as? SQLiteCatalog else {
