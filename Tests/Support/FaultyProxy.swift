@@ -151,7 +151,12 @@ public final class FaultyProxy: Sendable {
     private final class Line: Sendable {
         let queue = Mutex<[(bytes: [UInt8], due: Double)]>([])
         let filled = DispatchSemaphore(value: 0)
-        let room = DispatchSemaphore(value: 256)
+        let room = DispatchSemaphore(value: 0)
+
+        init() {
+            // One that is below what it was made with must not be let go.
+            for _ in 0..<256 { room.signal() }
+        }
     }
 
     private func pump(from source: Int32, to destination: Int32, isSending: Bool, _ box: EndBox) {
