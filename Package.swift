@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "QueuedStorageSQLite", targets: ["QueuedStorageSQLite"]),
         .library(name: "QueuedStorageModels", targets: ["QueuedStorageModels"]),
         .library(name: "QueuedStorageIngest", targets: ["QueuedStorageIngest"]),
+        .library(name: "QueuedStorageCloudFiles", targets: ["QueuedStorageCloudFiles"]),
         .library(name: "QueuedStorageTesting", targets: ["QueuedStorageTesting"]),
         .executable(name: "qstore", targets: ["QueuedStorageCLI"]),
     ],
@@ -116,6 +117,15 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "QueuedStorageCloudFiles",
+            dependencies: [
+                "QueuedStorageCore",
+                "QueuedStorageTransport",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "QueuedStorageTesting",
             dependencies: ["QueuedStorageCore"],
             swiftSettings: swiftSettings
@@ -131,6 +141,7 @@ let package = Package(
         .executableTarget(
             name: "QueuedStorageCLI",
             dependencies: [
+                "QueuedStorageCloudFiles",
                 "QueuedStorageKit",
                 "QueuedStorageSchemas",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -183,6 +194,14 @@ let package = Package(
         .testTarget(
             name: "QueuedStorageCoreTests",
             dependencies: ["CLinux", "QueuedStorageCore", "QueuedStorageTesting", "StorageTestChild", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageCloudFilesTests",
+            dependencies: [
+                "QueuedStorageCloudFiles", "QueuedStorageCore", "QueuedStorageSQLite", "QueuedStorageTesting",
+                "TestSupport",
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -1,3 +1,4 @@
+import QueuedStorageCloudFiles
 import QueuedStorageCore
 
 /// A remote that was described, not yet used.
@@ -71,7 +72,8 @@ struct RemoteDeclaration: Sendable {
 extension StorageTypes {
     /// All kinds of remotes that `qstore` knows.
     static let all: StorageTypes = {
-        let types = StorageTypes.builtIn
+        var types = StorageTypes.builtIn
+        types.registerCloudFiles()
         return types
     }()
 }
