@@ -90,7 +90,7 @@ extension StorageRequirement {
             try require(try await !probe.storage.exists(name), "it exists")
         },
         StorageRequirement("lets one of many stores of a name win") { probe in
-            guard probe.storage is any ExclusiveStorage else { return }
+            guard let storage = probe.storage as? any ExclusiveStorage, try await storage.isExclusive else { return }
             let name = probe.name()
 
             let winners = try await withThrowingTaskGroup(of: Int?.self) { group in
@@ -116,7 +116,7 @@ extension StorageRequirement {
             )
         },
         StorageRequirement("saves all of many files of one name") { probe in
-            guard probe.storage is any ExclusiveStorage else { return }
+            guard let storage = probe.storage as? any ExclusiveStorage, try await storage.isExclusive else { return }
             let name = probe.name()
 
             let names = try await withThrowingTaskGroup(of: (String, Int).self) { group in

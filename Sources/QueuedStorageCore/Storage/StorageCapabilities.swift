@@ -12,7 +12,17 @@ public protocol LocalPathStorage: Storage {
 
 /// A storage that itself decides, in one step, that a name was free: of two concurrent stores of one name without
 /// ``StoreOptions/replaces``, one wins and the other throws ``StorageError/Code/alreadyExists``.
-public protocol ExclusiveStorage: Storage {}
+public protocol ExclusiveStorage: Storage {
+    /// Whether it really does, where only the server at the other end can tell; true if not said otherwise.
+    ///
+    /// A storage that doesn't looks first whether a name is taken, and two stores at the same moment may both succeed.
+    var isExclusive: Bool { get async throws }
+}
+
+extension ExclusiveStorage {
+    /// True.
+    public var isExclusive: Bool { true }
+}
 
 /// A storage that can tell a checksum of what it holds, without the caller reading it.
 public protocol ChecksumStorage: Storage {
