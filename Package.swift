@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "QueuedStorageModels", targets: ["QueuedStorageModels"]),
         .library(name: "QueuedStorageIngest", targets: ["QueuedStorageIngest"]),
         .library(name: "QueuedStorageCloudFiles", targets: ["QueuedStorageCloudFiles"]),
+        .library(name: "QueuedStorageS3", targets: ["QueuedStorageS3"]),
         .library(name: "QueuedStorageTesting", targets: ["QueuedStorageTesting"]),
         .executable(name: "qstore", targets: ["QueuedStorageCLI"]),
     ],
@@ -126,6 +127,15 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "QueuedStorageS3",
+            dependencies: [
+                "QueuedStorageCore",
+                "QueuedStorageTransport",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "QueuedStorageTesting",
             dependencies: ["QueuedStorageCore"],
             swiftSettings: swiftSettings
@@ -143,6 +153,7 @@ let package = Package(
             dependencies: [
                 "QueuedStorageCloudFiles",
                 "QueuedStorageKit",
+                "QueuedStorageS3",
                 "QueuedStorageSchemas",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -176,6 +187,16 @@ let package = Package(
             dependencies: [
                 "QueuedStorageCore", "QueuedStorageSQLite", "QueuedStorageTesting", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageS3Tests",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageS3", "QueuedStorageSQLite", "QueuedStorageTesting",
+                "QueuedStorageTransport", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -214,6 +235,7 @@ let package = Package(
             dependencies: [
                 "QueuedStorageCore",
                 "QueuedStorageIngest",
+                "QueuedStorageS3",
                 "QueuedStorageSQLite",
                 "QueuedStorageTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -90,7 +90,7 @@ public struct StorageAbilities: Hashable, Sendable {
 
     /// Whether the storage says that of concurrent stores of a name one wins; the requirements hold it to that.
     private static func exclusive(_ probe: StorageProbe) async throws -> String {
-        guard probe.storage is any ExclusiveStorage else { return no }
+        guard let storage = probe.storage as? any ExclusiveStorage, try await storage.isExclusive else { return no }
         let name = probe.name("e")
         let wins = await withTaskGroup(of: Bool.self) { group in
             for number in 0..<8 {

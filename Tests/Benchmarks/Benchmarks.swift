@@ -10,7 +10,7 @@ struct Benchmarks: AsyncParsableCommand {
         abstract: "Measures queued storage beside the bare system calls that do the same without a catalog.",
         discussion:
             "Everything is synced on both sides. Each figure is the median of its rounds; the two sides take turns.",
-        subcommands: [Measure.self, Listen.self, TransportCommand.self],
+        subcommands: [Measure.self, Listen.self, TransportCommand.self, RemoteCommand.self],
         defaultSubcommand: Measure.self
     )
 }

@@ -1,5 +1,6 @@
 import QueuedStorageCloudFiles
 import QueuedStorageCore
+import QueuedStorageS3
 
 /// A remote that was described, not yet used.
 struct RemoteDeclaration: Sendable {
@@ -74,6 +75,7 @@ extension StorageTypes {
     static let all: StorageTypes = {
         var types = StorageTypes.builtIn
         types.registerCloudFiles()
+        types.registerS3()
         return types
     }()
 }
