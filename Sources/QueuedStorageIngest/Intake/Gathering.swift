@@ -1,0 +1,37 @@
+import QueuedStorageCore
+
+/// The files that are being moved, and the directories that must be synced for them.
+struct Gathering {
+    let takesLarge: Bool
+    var entries: [TakenEntry] = []
+    var touched: [DropPath: Directory] = [:]
+    private var opened: (path: DropPath, directory: Directory)?
+
+    init(takesLarge: Bool) { self.takesLarge = takesLarge }
+
+    /// Opens a directory; the last one stays open, since files come directory by directory.
+    mutating func directory(_ path: DropPath, below root: Directory) throws -> Directory {
+        if let opened, opened.path == path { return opened.directory }
+        let directory = try root.directory(path)
+        opened = (path, directory)
+        return directory
+    }
+
+    func sync(_ inbox: Inbox, report: (String) -> Void) {
+        guard !entries.isEmpty else { return }
+        do {
+            // First where they are, then where they were: after a power failure they may be in both, never in none.
+            try inbox.own.sync()
+            for directory in touched.values { try directory.sync() }
+        } catch {
+            report("the drop folder can't be synced (\(error))")
+        }
+    }
+}
+
+extension FileStatus {
+    /// Whether nothing at all happened to the file.
+    func isUnchanged(_ other: Self) -> Bool {
+        isSameFile(as: other) && changed == other.changed
+    }
+}
