@@ -8,7 +8,7 @@ import QueuedStorageCore
 /// A commit writes the WAL, syncs it, and only then shows to readers: after the kernel reports a write, the version is
 /// asked again and again until nobody can be in the midst of a commit any more. It waits on a thread of its own, as
 /// libdispatch's event loop for Linux doesn't bear sources that come and go.
-final class CommitWatch: Sendable {
+package final class CommitWatch: Sendable {
     /// Ends the thread when it is written to.
     private let stop: OpenFile
 
@@ -17,7 +17,7 @@ final class CommitWatch: Sendable {
     /// - Parameters:
     ///   - path: The database's path.
     ///   - onCommit: Is called after a commit of another connection, on the watch's thread.
-    init(path: String, onCommit: @escaping @Sendable () -> Void) {
+    package init(path: String, onCommit: @escaping @Sendable () -> Void) {
         let stop = OpenFile(clinux_eventfd(0, clinux_EFD_CLOEXEC | clinux_EFD_NONBLOCK))
         self.stop = stop
         let thread = Thread {
@@ -29,7 +29,7 @@ final class CommitWatch: Sendable {
     }
 
     /// Stops to watch.
-    func end() {
+    package func end() {
         var one: UInt64 = 1
         _ = write(stop.descriptor, &one, 8)
     }
@@ -98,9 +98,9 @@ private struct Loop {
     private mutating func check() {
         let current = try? database().writeWithoutTransaction { try Int64.fetchOne($0, sql: "PRAGMA data_version") }
         guard let current, current != version else { return }
-        let isFirst = version == nil
+        // The first answer may come late, after one or more that failed: what was committed meanwhile counts.
         version = current
-        if !isFirst { onCommit() }
+        onCommit()
     }
 
     /// Whether no connection is writing, as the write lock is free.

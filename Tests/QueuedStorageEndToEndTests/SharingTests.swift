@@ -43,13 +43,22 @@ import Testing
             do {
                 try await bench.storage.waiting(.seconds(90), for: "anything to move") { try await counts() != before }
             } catch {
-                let left = bench.tree("inbox").count
-                let states = before.map { "\($0.key): \($0.value)" }.sorted().joined(separator: ", ")
-                let endings = agents.map(\.ending).joined(separator: "\n")
-                Issue.record("\(error); \(left) files lie in the inbox; \(states)\n\(endings)")
+                let stuck =
+                    try await bench.catalog.files(FileQuery(state: .transferring, limit: 5))
+                    + bench.catalog.files(FileQuery(state: .queued, limit: 5))
+                let facts = [
+                    "\(error)", "before: \(Self.text(before)); now: \(Self.text(try await counts()))",
+                    "\(bench.tree("inbox").count) files lie in the inbox", "stuck: \(stuck)",
+                    "leases: \(try await bench.catalog.leaseholders(storages: ["crash"]))",
+                ]
+                Issue.record("\((facts + agents.map(\.ending)).joined(separator: "\n"))")
                 throw error
             }
             last = try await counts()
         }
+    }
+
+    private static func text(_ counts: [FileState: Int]) -> String {
+        counts.map { "\($0.key) \($0.value)" }.sorted().joined(separator: ", ")
     }
 }
