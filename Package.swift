@@ -21,6 +21,7 @@ let package = Package(
         .library(name: "QueuedStorageIngest", targets: ["QueuedStorageIngest"]),
         .library(name: "QueuedStorageCloudFiles", targets: ["QueuedStorageCloudFiles"]),
         .library(name: "QueuedStorageS3", targets: ["QueuedStorageS3"]),
+        .library(name: "QueuedStorageCouchDB", targets: ["QueuedStorageCouchDB"]),
         .library(name: "QueuedStorageTesting", targets: ["QueuedStorageTesting"]),
         .executable(name: "qstore", targets: ["QueuedStorageCLI"]),
     ],
@@ -136,6 +137,11 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "QueuedStorageCouchDB",
+            dependencies: ["QueuedStorageCore", "QueuedStorageTransport"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "QueuedStorageTesting",
             dependencies: ["QueuedStorageCore"],
             swiftSettings: swiftSettings
@@ -152,6 +158,7 @@ let package = Package(
             name: "QueuedStorageCLI",
             dependencies: [
                 "QueuedStorageCloudFiles",
+                "QueuedStorageCouchDB",
                 "QueuedStorageKit",
                 "QueuedStorageS3",
                 "QueuedStorageSchemas",
@@ -179,6 +186,14 @@ let package = Package(
             dependencies: [
                 "QueuedStorageCore", "QueuedStorageModels", "QueuedStorageSQLite", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageCouchDBTests",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageCouchDB", "QueuedStorageSQLite", "QueuedStorageTesting",
+                "QueuedStorageTransport", "TestSupport",
             ],
             swiftSettings: swiftSettings
         ),

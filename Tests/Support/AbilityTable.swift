@@ -7,8 +7,10 @@ public enum AbilityTable {
         .appendingPathComponent("Sources/QueuedStorageKit/Documentation.docc/Remotes.md")
 
     /// The row whose first column is a name; nil if there is none.
+    ///
+    /// Another table of the page, before this one, has such rows too.
     public static func row(_ name: String) throws -> String? {
         try String(contentsOf: page, encoding: .utf8).split(separator: "\n").map(String.init)
-            .first { $0.hasPrefix("| \(name) |") }
+            .last { $0.hasPrefix("| \(name) |") }
     }
 }

@@ -1,6 +1,7 @@
 import QueuedStorageCloudFiles
 import QueuedStorageCore
 import QueuedStorageS3
+import QueuedStorageCouchDB
 
 /// A remote that was described, not yet used.
 struct RemoteDeclaration: Sendable {
@@ -76,6 +77,7 @@ extension StorageTypes {
         var types = StorageTypes.builtIn
         types.registerCloudFiles()
         types.registerS3()
+        types.registerCouchDB()
         return types
     }()
 }
