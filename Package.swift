@@ -22,6 +22,7 @@ let package = Package(
         .library(name: "QueuedStorageCloudFiles", targets: ["QueuedStorageCloudFiles"]),
         .library(name: "QueuedStorageS3", targets: ["QueuedStorageS3"]),
         .library(name: "QueuedStorageCouchDB", targets: ["QueuedStorageCouchDB"]),
+        .library(name: "QueuedStorageMogileFS", targets: ["QueuedStorageMogileFS"]),
         .library(name: "QueuedStorageTesting", targets: ["QueuedStorageTesting"]),
         .executable(name: "qstore", targets: ["QueuedStorageCLI"]),
     ],
@@ -142,6 +143,11 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "QueuedStorageMogileFS",
+            dependencies: ["QueuedStorageCore", "QueuedStorageTransport"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "QueuedStorageTesting",
             dependencies: ["QueuedStorageCore"],
             swiftSettings: swiftSettings
@@ -161,6 +167,7 @@ let package = Package(
                 "QueuedStorageCouchDB",
                 "QueuedStorageKit",
                 "QueuedStorageS3",
+                "QueuedStorageMogileFS",
                 "QueuedStorageSchemas",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -193,6 +200,14 @@ let package = Package(
             name: "QueuedStorageCouchDBTests",
             dependencies: [
                 "QueuedStorageCore", "QueuedStorageCouchDB", "QueuedStorageSQLite", "QueuedStorageTesting",
+                "QueuedStorageTransport", "TestSupport",
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageMogileFSTests",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageMogileFS", "QueuedStorageSQLite", "QueuedStorageTesting",
                 "QueuedStorageTransport", "TestSupport",
             ],
             swiftSettings: swiftSettings

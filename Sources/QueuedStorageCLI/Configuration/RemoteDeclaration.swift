@@ -1,7 +1,8 @@
 import QueuedStorageCloudFiles
 import QueuedStorageCore
-import QueuedStorageS3
 import QueuedStorageCouchDB
+import QueuedStorageMogileFS
+import QueuedStorageS3
 
 /// A remote that was described, not yet used.
 struct RemoteDeclaration: Sendable {
@@ -78,6 +79,7 @@ extension StorageTypes {
         types.registerCloudFiles()
         types.registerS3()
         types.registerCouchDB()
+        types.registerMogileFS()
         return types
     }()
 }
