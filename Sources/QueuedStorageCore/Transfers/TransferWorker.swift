@@ -149,22 +149,24 @@ public final class TransferWorker: Service {
     /// - Returns: How many were claimed. A catalog that can't be asked now is asked again after the next change.
     private func claim(now: Int64) async -> Int {
         let (wanted, startable) = schedule.withLock { ($0.wanted, $0.startable(now: now)) }
+        var count = 0
         do {
-            var jobs: [TransferJob] = []
+            // What is claimed is kept at once: the next claim may fail, and jobs that nobody knows stand still.
             if wanted > 0 {
                 let tasks = knownTasks.filter { storages[$0.key]?.options.rateLimit == nil }
-                jobs += try await catalog.claim(try await claimRequest(Array(storages.keys), tasks, limit: wanted))
+                count += try await claim(Array(storages.keys), tasks, limit: wanted)
             }
-            for alias in startable.sorted() {
-                jobs += try await catalog.claim(try await claimRequest([alias], knownTasks, limit: 1))
-            }
-            let claimed = jobs
-            schedule.withLock { $0.add(claimed) }
-            return jobs.count
+            for alias in startable.sorted() { count += try await claim([alias], knownTasks, limit: 1) }
         } catch {
             logger.warning("no jobs could be claimed; trying again soon", metadata: ["error": "\(error)"])
-            return 0
         }
+        return count
+    }
+
+    private func claim(_ aliases: [String], _ tasks: [String: Set<String>], limit: Int) async throws -> Int {
+        let jobs = try await catalog.claim(try await claimRequest(aliases, tasks, limit: limit))
+        schedule.withLock { $0.add(jobs) }
+        return jobs.count
     }
 
     private func claimRequest(
