@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "QueuedStorageS3", targets: ["QueuedStorageS3"]),
         .library(name: "QueuedStorageCouchDB", targets: ["QueuedStorageCouchDB"]),
         .library(name: "QueuedStorageMogileFS", targets: ["QueuedStorageMogileFS"]),
+        .library(name: "QueuedStorageDatabase", targets: ["QueuedStorageDatabase"]),
         .library(name: "QueuedStorageTesting", targets: ["QueuedStorageTesting"]),
         .executable(name: "qstore", targets: ["QueuedStorageCLI"]),
     ],
@@ -62,7 +63,7 @@ let package = Package(
         .target(
             name: "QueuedStorageSchemas",
             path: "Schemas",
-            resources: [.embedInCode("sqlite"), .embedInCode("json")],
+            resources: [.embedInCode("sqlite"), .embedInCode("postgres"), .embedInCode("json")],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -111,6 +112,21 @@ let package = Package(
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .systemLibrary(
+            name: "CPostgres",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"])]
+        ),
+        .target(
+            name: "QueuedStorageDatabase",
+            dependencies: [
+                "CPostgres",
+                "QueuedStorageCore",
+                "QueuedStorageSchemas",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -165,6 +181,7 @@ let package = Package(
             dependencies: [
                 "QueuedStorageCloudFiles",
                 "QueuedStorageCouchDB",
+                "QueuedStorageDatabase",
                 "QueuedStorageKit",
                 "QueuedStorageS3",
                 "QueuedStorageMogileFS",
@@ -227,6 +244,15 @@ let package = Package(
                 "QueuedStorageTransport", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageDatabaseTests",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageDatabase", "QueuedStorageSQLite", "QueuedStorageTesting",
+                "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swiftSettings
         ),

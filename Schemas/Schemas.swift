@@ -26,5 +26,11 @@ public enum Schemas {
     /// The SQL of the table of files that came in through drop folders without a model.
     public static var ingestedFileV1: String { text(PackageResources.ingested_file_v1_sql) }
 
+    /// The SQL of the tables of files in an SQLite database: a template, filled in with the tables' names.
+    public static var storedFileV1: String { text(PackageResources.stored_file_v1_sql) }
+
+    /// The SQL of the tables of files in a PostgreSQL database: a template, filled in with the tables' names.
+    public static var storedFilePostgresV1: String { text(PackageResources.stored_file_postgres_v1_sql) }
+
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }

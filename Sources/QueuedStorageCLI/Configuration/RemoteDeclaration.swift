@@ -2,6 +2,7 @@ import QueuedStorageCloudFiles
 import QueuedStorageCore
 import QueuedStorageCouchDB
 import QueuedStorageMogileFS
+import QueuedStorageDatabase
 import QueuedStorageS3
 
 /// A remote that was described, not yet used.
@@ -80,6 +81,7 @@ extension StorageTypes {
         types.registerS3()
         types.registerCouchDB()
         types.registerMogileFS()
+        types.registerDatabase()
         return types
     }()
 }
