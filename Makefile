@@ -72,7 +72,7 @@ docs: swift ## Write the documentation to ./docs-out
 	rm -rf $(DOCS)
 	$(SWIFT) package --allow-writing-to-directory $(DOCS) generate-documentation \
 		--enable-experimental-combined-documentation \
-		$(patsubst %,--target QueuedStorage%,Kit Core SQLite Models Ingest CloudFiles S3 Database Testing) --output-path $(DOCS)
+		$(patsubst %,--target QueuedStorage%,Kit Core SQLite Models Ingest CloudFiles S3 Database GridFS Testing) --output-path $(DOCS)
 
 bench: swift ## Measure, beside the bare system calls; BENCH_FLAGS=--quick for a try
 	@.ci/packages build

@@ -24,6 +24,7 @@ let package = Package(
         .library(name: "QueuedStorageCouchDB", targets: ["QueuedStorageCouchDB"]),
         .library(name: "QueuedStorageMogileFS", targets: ["QueuedStorageMogileFS"]),
         .library(name: "QueuedStorageDatabase", targets: ["QueuedStorageDatabase"]),
+        .library(name: "QueuedStorageGridFS", targets: ["QueuedStorageGridFS"]),
         .library(name: "QueuedStorageTesting", targets: ["QueuedStorageTesting"]),
         .executable(name: "qstore", targets: ["QueuedStorageCLI"]),
     ],
@@ -135,6 +136,16 @@ let package = Package(
             dependencies: ["CCurl", "QueuedStorageCore"],
             swiftSettings: swiftSettings
         ),
+        .systemLibrary(
+            name: "CMongo",
+            pkgConfig: "libmongoc-1.0",
+            providers: [.apt(["libmongoc-dev"])]
+        ),
+        .target(
+            name: "QueuedStorageGridFS",
+            dependencies: ["CMongo", "QueuedStorageCore"],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "QueuedStorageCloudFiles",
             dependencies: [
@@ -182,6 +193,7 @@ let package = Package(
                 "QueuedStorageCloudFiles",
                 "QueuedStorageCouchDB",
                 "QueuedStorageDatabase",
+                "QueuedStorageGridFS",
                 "QueuedStorageKit",
                 "QueuedStorageS3",
                 "QueuedStorageMogileFS",
@@ -253,6 +265,14 @@ let package = Package(
                 "QueuedStorageCore", "QueuedStorageDatabase", "QueuedStorageSQLite", "QueuedStorageTesting",
                 "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageGridFSTests",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageGridFS", "QueuedStorageSQLite", "QueuedStorageTesting",
+                "TestSupport",
             ],
             swiftSettings: swiftSettings
         ),

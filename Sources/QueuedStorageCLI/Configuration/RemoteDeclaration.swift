@@ -3,6 +3,7 @@ import QueuedStorageCore
 import QueuedStorageCouchDB
 import QueuedStorageMogileFS
 import QueuedStorageDatabase
+import QueuedStorageGridFS
 import QueuedStorageS3
 
 /// A remote that was described, not yet used.
@@ -82,6 +83,7 @@ extension StorageTypes {
         types.registerCouchDB()
         types.registerMogileFS()
         types.registerDatabase()
+        types.registerGridFS()
         return types
     }()
 }
