@@ -25,6 +25,7 @@ let package = Package(
         .library(name: "QueuedStorageMogileFS", targets: ["QueuedStorageMogileFS"]),
         .library(name: "QueuedStorageDatabase", targets: ["QueuedStorageDatabase"]),
         .library(name: "QueuedStorageGridFS", targets: ["QueuedStorageGridFS"]),
+        .library(name: "QueuedStorageWebDAV", targets: ["QueuedStorageWebDAV"]),
         .library(name: "QueuedStorageTesting", targets: ["QueuedStorageTesting"]),
         .executable(name: "qstore", targets: ["QueuedStorageCLI"]),
     ],
@@ -175,6 +176,11 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "QueuedStorageWebDAV",
+            dependencies: ["QueuedStorageCore", "QueuedStorageTransport"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "QueuedStorageTesting",
             dependencies: ["QueuedStorageCore"],
             swiftSettings: swiftSettings
@@ -197,6 +203,7 @@ let package = Package(
                 "QueuedStorageKit",
                 "QueuedStorageS3",
                 "QueuedStorageMogileFS",
+                "QueuedStorageWebDAV",
                 "QueuedStorageSchemas",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -273,6 +280,14 @@ let package = Package(
             dependencies: [
                 "QueuedStorageCore", "QueuedStorageGridFS", "QueuedStorageSQLite", "QueuedStorageTesting",
                 "TestSupport",
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageWebDAVTests",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageSQLite", "QueuedStorageTesting", "QueuedStorageTransport",
+                "QueuedStorageWebDAV", "TestSupport",
             ],
             swiftSettings: swiftSettings
         ),

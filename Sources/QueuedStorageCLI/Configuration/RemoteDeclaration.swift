@@ -5,6 +5,7 @@ import QueuedStorageMogileFS
 import QueuedStorageDatabase
 import QueuedStorageGridFS
 import QueuedStorageS3
+import QueuedStorageWebDAV
 
 /// A remote that was described, not yet used.
 struct RemoteDeclaration: Sendable {
@@ -84,6 +85,7 @@ extension StorageTypes {
         types.registerMogileFS()
         types.registerDatabase()
         types.registerGridFS()
+        types.registerWebDAV()
         return types
     }()
 }
