@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "QueuedStorageDatabase", targets: ["QueuedStorageDatabase"]),
         .library(name: "QueuedStorageGridFS", targets: ["QueuedStorageGridFS"]),
         .library(name: "QueuedStorageWebDAV", targets: ["QueuedStorageWebDAV"]),
+        .library(name: "QueuedStorageSFTP", targets: ["QueuedStorageSFTP"]),
         .library(name: "QueuedStorageTesting", targets: ["QueuedStorageTesting"]),
         .executable(name: "qstore", targets: ["QueuedStorageCLI"]),
     ],
@@ -181,6 +182,11 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "QueuedStorageSFTP",
+            dependencies: ["CLinux", "QueuedStorageCore"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "QueuedStorageTesting",
             dependencies: ["QueuedStorageCore"],
             swiftSettings: swiftSettings
@@ -204,6 +210,7 @@ let package = Package(
                 "QueuedStorageS3",
                 "QueuedStorageMogileFS",
                 "QueuedStorageWebDAV",
+                "QueuedStorageSFTP",
                 "QueuedStorageSchemas",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -288,6 +295,13 @@ let package = Package(
             dependencies: [
                 "QueuedStorageCore", "QueuedStorageSQLite", "QueuedStorageTesting", "QueuedStorageTransport",
                 "QueuedStorageWebDAV", "TestSupport",
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageSFTPTests",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageSFTP", "QueuedStorageSQLite", "QueuedStorageTesting", "TestSupport",
             ],
             swiftSettings: swiftSettings
         ),

@@ -149,6 +149,12 @@ int clinux_gettid(void);
 /// Continues a CRC-32C (RFC 3720, appendix B.4) over more bytes; begin with 0.
 uint32_t clinux_crc32c(uint32_t sum, const void *bytes, size_t count);
 
+/// Starts a program, found by PATH, with the three descriptors as its standard ones, in a session of its own, so that no
+/// terminal reaches it, and with all signals as they are by default (posix_spawn(3)). Returns errno.
+/// Descriptors that aren't close-on-exec go to it, too.
+int clinux_spawn(const char *file, char *const arguments[], char *const environment[], int input, int output, int error,
+                 pid_t *process);
+
 /// Fills a buffer with random bytes that nobody can guess (getrandom(2)). Returns errno.
 int clinux_random(void *buffer, size_t count);
 

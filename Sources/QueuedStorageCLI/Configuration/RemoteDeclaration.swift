@@ -6,6 +6,7 @@ import QueuedStorageDatabase
 import QueuedStorageGridFS
 import QueuedStorageS3
 import QueuedStorageWebDAV
+import QueuedStorageSFTP
 
 /// A remote that was described, not yet used.
 struct RemoteDeclaration: Sendable {
@@ -86,6 +87,7 @@ extension StorageTypes {
         types.registerDatabase()
         types.registerGridFS()
         types.registerWebDAV()
+        types.registerSFTP()
         return types
     }()
 }

@@ -1,0 +1,96 @@
+public import QueuedStorageCore
+import Synchronization
+
+extension SFTPStorage {
+    // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
+    public func open(_ name: String, range: Range<Int64>?) async throws -> FileReader {
+        let path = try path(name)
+        return try await act("opened", name, repeats: true) { lease in
+            let connection = lease.connection
+            let handle = try await connection.open(path, .read).handle
+            // Which of the two answers comes first doesn't matter: a small file is here after one more round.
+            let status = connection.status(of: handle)
+            let download = Download(lease, handle, from: range?.lowerBound ?? 0, wanted: range?.count) { [self] in
+                couldNot("read", name, $0)
+            }
+            let attributes = try await status.attributes
+            if attributes.isDirectory { throw error(.isDirectory, "opened", name, "it is a directory") }
+            guard attributes.isRegularFile else { throw error(.failed, "opened", name, "it isn't a regular file") }
+            guard let size = attributes.size else {
+                throw error(.notSupported, "opened", name, "the server doesn't tell its size")
+            }
+            let whole = 0..<Int64(clamping: size)
+            let wanted = range?.clamped(to: whole) ?? whole
+            download.setEnd(wanted.upperBound)
+            return FileReader(size: Int64(wanted.count)) { { try await download.next() } }
+        }
+    }
+
+    // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
+    public func list(_ directory: String) async throws -> DirectoryListing {
+        let path = try path(directory)
+        return try await act("listed", directory, repeats: true) { lease in
+            let connection = lease.connection
+            var listing = (directories: [String](), files: [String](), links: [String]())
+            for entry in try await entries(path, connection) {
+                // What isn't UTF-8 is no name.
+                guard let name = String(validating: entry.name, as: UTF8.self), name != FileName.privateComponent else {
+                    continue
+                }
+                if entry.isDirectory {
+                    listing.directories.append(name)
+                } else if entry.attributes.isSymbolicLink {
+                    listing.links.append(name)
+                } else {
+                    listing.files.append(name)
+                }
+            }
+            for (name, isDirectory) in await targets(listing.links, in: path, connection) {
+                if isDirectory { listing.directories.append(name) } else { listing.files.append(name) }
+            }
+            return DirectoryListing(directories: listing.directories, files: listing.files)
+        }
+    }
+
+    /// Whether symbolic links lead to directories; those that lead nowhere are files.
+    private func targets(
+        _ links: [String],
+        in path: String,
+        _ connection: Connection
+    ) async -> [(name: String, isDirectory: Bool)] {
+        var result: [(String, Bool)] = []
+        for start in stride(from: 0, to: links.count, by: 64) {
+            let page = links[start..<min(start + 64, links.count)]
+            let replies = page.map { ($0, connection.status(FileName.append($0, to: path))) }
+            for (name, reply) in replies { result.append((name, (try? await reply.attributes.isDirectory) ?? false)) }
+        }
+        return result
+    }
+
+    /// Everything that lies in a directory, except the directory itself and the one above it.
+    func entries(_ path: String, _ connection: Connection) async throws -> [Response.Entry] {
+        let handle = try await connection.openDirectory(path).handle
+        defer { connection.forget(handle) }
+        var entries: [Response.Entry] = []
+        // More and more pages are asked for at once: most directories have one, some have thousands.
+        var pageCount = 2
+        while true {
+            let replies = (0..<pageCount).map { _ in connection.readDirectory(handle) }
+            for reply in replies {
+                do {
+                    entries += try await reply.entries.filter { !$0.isDots }
+                } catch let status as Status where status.code == Status.Code.endOfFile {
+                    return entries
+                }
+            }
+            pageCount = min(pageCount * 2, 16)
+        }
+    }
+}
+
+extension Response.Entry {
+    fileprivate var isDots: Bool { name.elementsEqual(".".utf8) || name.elementsEqual("..".utf8) }
+
+    /// Servers that don't tell a file's kind tell it as `ls` does.
+    var isDirectory: Bool { attributes.mode == nil ? line.first == UInt8(ascii: "d") : attributes.isDirectory }
+}
