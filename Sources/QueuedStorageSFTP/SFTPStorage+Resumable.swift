@@ -33,8 +33,11 @@ extension SFTPStorage: ResumableStorage {
         do {
             let handle = try await connection.open(path, .write).handle
             let status = connection.status(of: handle)
-            connection.forget(handle)
-            return try await status.attributes.size.map { Int64(clamping: $0) }
+            let closing = connection.close(handle)
+            let size = try await status.attributes.size
+            // Servers that cache confuse a file that is removed while it is open with the next one of its name.
+            try await closing.doneWhateverHappens()
+            return size.map { Int64(clamping: $0) }
         } catch let status as Status where status.isNoSuchFile {
             return nil
         }
