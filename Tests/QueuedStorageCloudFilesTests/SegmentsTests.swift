@@ -222,7 +222,8 @@ import Testing
         #expect(try await storage.open("a").collect() == pattern(2 << 20))
     }
 
-    @Test func `cancelling a large store leaves nothing`() async throws {
+    @Test(.timeLimit(.minutes(5)))
+    func `cancelling a large store leaves nothing that isn't found and removed`() async throws {
         let storage = try await storage("cancelling")
         let (begun, signal) = AsyncStream.makeStream(of: Void.self)
 
@@ -234,7 +235,11 @@ import Testing
         task.cancel()
 
         guard case .failure = await task.result else { return #expect(Bool(false), "the store succeeded") }
-        #expect(try await storage.objects().isEmpty)
+        #expect(try await !storage.exists("a"))
+        // The server may still be storing a segment that it had got as a whole.
+        while try await !storage.objects().isEmpty {
+            for leftover in try await storage.leftovers() { try await storage.remove(leftover) }
+        }
     }
 
     @Test func `segments grow with files that would have too many of them`() {

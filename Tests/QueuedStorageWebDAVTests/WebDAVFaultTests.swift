@@ -36,8 +36,11 @@ struct WebDAVFaultTests {
         #expect(await code { try await storage.list("") } == .offline)
     }
 
-    @Test(arguments: DAVServer.allCases, [1000, 500_000, 3_000_000])
-    func `a connection that is cut while sending leaves nothing behind`(_ server: DAVServer, _ count: Int64)
+    @Test(.timeLimit(.minutes(5)), arguments: DAVServer.allCases, [1000, 500_000, 3_000_000])
+    func `a connection that is cut while sending leaves nothing that isn't found and removed`(
+        _ server: DAVServer,
+        _ count: Int64
+    )
         async throws
     {
         let shared = try await server.shared
@@ -53,8 +56,10 @@ struct WebDAVFaultTests {
 
         #expect(failure == .failed || failure == .offline)
         #expect(try await storage.list("").files == ["first"])
-        for leftover in try await storage.leftovers() { try await storage.remove(leftover) }
-        #expect(try await storage.leftovers().isEmpty)
+        // The server may notice the cut only after it was asked.
+        while case let leftovers = try await storage.leftovers(), !leftovers.isEmpty {
+            for leftover in leftovers { try await storage.remove(leftover) }
+        }
         _ = try await storage.store(.stream(Pattern(size: 8 << 20), size: 8 << 20), as: "a", options: StoreOptions())
         #expect(try await storage.size("a") == 8 << 20)
     }
