@@ -349,6 +349,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "Tests/Benchmarks",
+            exclude: ["remotes"],
             swiftSettings: swiftSettings
         ),
         .executableTarget(

@@ -15,12 +15,12 @@ struct TransportFailureTests {
     }
 
     @Test func `a port that nobody listens on is offline`() async throws {
-        let port = try ScriptedServer { _ in }.port
+        let nobody = try Listener(queue: nil)
 
-        let error = await failure(TransportRequest("GET", "http://127.0.0.1:\(port)/secret?signature=hidden"))
+        let error = await failure(TransportRequest("GET", "http://127.0.0.1:\(nobody.port)/secret?signature=hidden"))
 
         #expect(error?.code == .offline)
-        #expect(error?.message == "The server \"127.0.0.1:\(port)\" can't be reached: Connection refused.")
+        #expect(error?.message == "The server \"127.0.0.1:\(nobody.port)\" can't be reached: Connection refused.")
         #expect(error.map { "\($0)".contains("hidden") } == false)
     }
 

@@ -28,8 +28,8 @@ struct WebDAVFaultTests {
     }
 
     @Test func `a server that isn't there is offline`() async throws {
-        let port = try ScriptedServer { _ in }.port
-        let storage = try WebDAVStorage(WebDAVOptions(host: "127.0.0.1", port: port, isEncrypted: false))
+        let nobody = try Listener(queue: nil)
+        let storage = try WebDAVStorage(WebDAVOptions(host: "127.0.0.1", port: nobody.port, isEncrypted: false))
 
         #expect(await code { try await storage.store(.text("x"), as: "a", options: StoreOptions()) } == .offline)
         #expect(await code { try await storage.exists("a") } == .offline)

@@ -154,6 +154,30 @@ class Server:
                 except ProcessLookupError:
                     pass
 
+    def own_processes(self):
+        """The identifiers of the server's processes: those of its groups, and its children with a group of their own."""
+        own = {child.pid for child in self.children}
+        for process in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                with open(f'/proc/{process}/stat') as file:
+                    parent, group = map(int, file.read().rsplit(')', 1)[1].split()[1:3])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if parent in own or group in own:
+                yield int(process)
+
+    def stands_still(self):
+        """Whether no thread of the server runs any more; a signal to stop takes its time to reach them."""
+        for process in self.own_processes():
+            try:
+                for thread in os.listdir(f'/proc/{process}/task'):
+                    with open(f'/proc/{process}/task/{thread}/stat') as file:
+                        if file.read().rsplit(')', 1)[1].split()[0] not in 'TtZX':
+                            return False
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return True
+
     def stop(self, number=signal.SIGTERM):
         """Ends the server: by a signal, and by SIGKILL if that takes more than ten seconds."""
         self.send(number)
@@ -178,6 +202,7 @@ class Server:
             self.launch()
         elif line == 'pause':
             self.send(signal.SIGSTOP)
+            self.wait_until(self.stands_still, 'standing still')
         elif line == 'resume':
             self.send(signal.SIGCONT)
         else:

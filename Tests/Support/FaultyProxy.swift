@@ -20,9 +20,9 @@ public final class FaultyProxy: Sendable {
     }
 
     /// Where it listens.
-    public let port: Int
+    public var port: Int { listener.port }
     private let target: Int
-    private let listener: Int32
+    private let listener: Listener
     private let state = Mutex(State())
 
     /// Starts a proxy.
@@ -31,40 +31,16 @@ public final class FaultyProxy: Sendable {
     /// - Throws: `POSIXError` if no port is to be had.
     public init(to target: Int) throws {
         self.target = target
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = Self.address(0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) == 0 && listen(listener, 128) == 0 && getsockname(listener, $0, &length) == 0
-            }
-        }
-        guard bound else { throw POSIXError(.EADDRNOTAVAIL) }
-        port = Int(UInt16(bigEndian: address.sin_port))
+        let listener = try Listener()
         self.listener = listener
-        Thread.detachNewThread { [weak self] in
-            while case let client = accept(listener, nil, nil), client >= 0 {
-                guard let self else {
-                    close(client)
-                    break
-                }
-                self.serve(client)
-            }
+        listener.serve { [weak self] client in
+            guard let self else { return false }
+            serve(client)
+            return true
         }
     }
 
-    deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
-
-    private static func address(_ port: Int) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
-        return address
-    }
+    deinit { listener.stop() }
 
     // MARK: What tests say and ask
 
@@ -106,7 +82,7 @@ public final class FaultyProxy: Sendable {
 
     private func serve(_ client: Int32) {
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = Self.address(target)
+        var address = Listener.address(target)
         let connected = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0

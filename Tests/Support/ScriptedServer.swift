@@ -4,8 +4,8 @@ import Synchronization
 
 /// A server on the loopback that does to each connection what a test says, on a thread of its own.
 package final class ScriptedServer: Sendable {
-    package let port: Int
-    private let listener: Int32
+    package var port: Int { listener.port }
+    private let listener: Listener
     private let accepted = Atomic(0)
     private let connections = Mutex<[Connection]>([])
 
@@ -17,51 +17,26 @@ package final class ScriptedServer: Sendable {
     /// Starts a server.
     ///
     /// - Parameter script: What to do with a connection, which is closed once it returns or throws.
-    /// - Throws: `Failure` if no port can be had.
+    /// - Throws: `POSIXError` if no port is to be had.
     package init(_ script: @escaping @Sendable (Connection) throws -> Void) throws {
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var on: Int32 = 1
-        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, 4)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        let bound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) == 0 && listen(listener, 1024) == 0
-                    && getsockname(listener, $0, &length) == 0
+        let listener = try Listener()
+        self.listener = listener
+        listener.serve { [weak self] descriptor in
+            guard let self else { return false }
+            accepted.add(1, ordering: .sequentiallyConsistent)
+            let connection = Connection(descriptor)
+            connections.withLock { $0.append(connection) }
+            Thread.detachNewThread {
+                try? script(connection)
+                connection.finish()
             }
-        }
-        guard bound else { throw Failure(call: "bind", errno: errno) }
-        port = Int(UInt16(bigEndian: address.sin_port))
-        Self.onThread { [weak self] in
-            while true {
-                let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0 else { break }
-                guard let self else {
-                    close(descriptor)
-                    break
-                }
-                accepted.add(1, ordering: .sequentiallyConsistent)
-                let connection = Connection(descriptor)
-                connections.withLock { $0.append(connection) }
-                Self.onThread {
-                    try? script(connection)
-                    connection.finish()
-                }
-            }
+            return true
         }
     }
 
     deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        listener.stop()
         connections.withLock { for connection in $0 { connection.cut() } }
-    }
-
-    private static func onThread(_ body: @escaping @Sendable () -> Void) {
-        Thread.detachNewThread(body)
     }
 
     package struct Failure: Error {
@@ -217,37 +192,6 @@ package final class DispatchGate: Sendable {
     package func wait() { semaphore.wait() }
 
     package func open() { semaphore.signal() }
-}
-
-/// A server that takes up no connection: its queue is full.
-package final class FullServer: Sendable {
-    package let url: String
-    private let descriptors: [Int32]
-
-    package init() throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        var descriptors = [listener]
-        withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = bind(listener, $0, length)
-                _ = listen(listener, 0)
-                _ = getsockname(listener, $0, &length)
-                for _ in 0..<4 {
-                    let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
-                    descriptors.append(client)
-                    _ = connect(client, $0, length)
-                }
-            }
-        }
-        self.descriptors = descriptors
-        url = "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/"
-    }
-
-    deinit { for descriptor in descriptors { close(descriptor) } }
 }
 
 /// Sets a variable of this process's environment; only for processes that run one test.
