@@ -64,6 +64,29 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(5))) func `a worker's memory doesn't grow with what passed through it`() async throws {
+        var peaks: [Int] = []
+        for count in [200, 3000] {
+            try await withTemporaryDirectory { directory in
+                let bench = try Bench(directory, alias: "crash")
+                try await withThrowingDiscardingTaskGroup { group in
+                    for number in 0..<count {
+                        group.addTask { _ = try await bench.storage.save("f\(number)", .text("x")) }
+                    }
+                }
+
+                let said = try await Agent(directory, step: 0, "work").end()
+
+                #expect(bench.tree("remote").count == count)
+                peaks += said.compactMap { $0.hasPrefix("peak ") ? Int($0.dropFirst(5)) : nil }
+            }
+        }
+
+        // 3,000 jobs take as many megabytes if each leaves but a kilobyte behind.
+        try #require(peaks.count == 2)
+        #expect(peaks[1] - peaks[0] < 12_000, "kilobytes: \(peaks)")
+    }
+
     @Test func `a remote directory that is missing is offline, and comes back`() async throws {
         let time = TestTime()
         try await withTemporaryDirectory { directory in

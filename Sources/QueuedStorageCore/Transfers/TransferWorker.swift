@@ -112,7 +112,8 @@ public final class TransferWorker: Service {
     private func work(untilIdle: Bool) async throws {
         var alarm: Task<Void, Never>?
         defer { alarm?.cancel() }
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        // A group that forgets what has ended: a worker works for months.
+        try await withThrowingDiscardingTaskGroup { group in
             wake()
             for await _ in wakes {
                 try await release()
