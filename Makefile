@@ -12,6 +12,7 @@ PREFIX ?= /usr/local
 INBOX ?= ./inbox
 DATA ?= ./qstore-data
 DOCS ?= ./docs-out
+LIBRARIES := $(filter-out QueuedStorageCLI,$(notdir $(wildcard Sources/QueuedStorage*)))
 # One suite after the other: each may use both cores, and those that watch the kernel mustn't wait for the others.
 TEST_TARGETS := $(notdir $(wildcard Tests/*Tests))
 # Longer than this, in seconds, means that a test hangs, on a slow machine too.
@@ -72,7 +73,7 @@ docs: swift ## Write the documentation to ./docs-out
 	rm -rf $(DOCS)
 	$(SWIFT) package --allow-writing-to-directory $(DOCS) generate-documentation \
 		--enable-experimental-combined-documentation \
-		$(patsubst %,--target QueuedStorage%,Kit Core SQLite Models Ingest CloudFiles S3 Database GridFS Testing) --output-path $(DOCS)
+		$(addprefix --target ,$(LIBRARIES)) --output-path $(DOCS)
 
 bench: swift ## Measure, beside the bare system calls; BENCH_FLAGS=--quick for a try
 	@.ci/packages build
