@@ -10,7 +10,7 @@ extension CloudFilesStorage: CopyingStorage {
         try FileName.validate(destination)
         let (from, to) = (try target(source), try target(destination))
         let failed = "The file \(FileName.quoted(source)) couldn't be copied to \(FileName.quoted(destination))"
-        try await gate.holding(to.name) {
+        try await gate.pass(to.name) {
             guard let headers = try await head(from, failed) else { throw missing(from, failed) }
             // Swift holds a condition of a copy against the source, where it can't be meant.
             guard try await head(to, failed) == nil else {

@@ -17,7 +17,7 @@ extension CloudFilesStorage {
         try Task.checkCancellation()
         try FileName.validate(name)
         let target = try target(name)
-        return try await gate.holding(target.name) {
+        return try await gate.pass(target.name) {
             let old = options.replaces ? try await segments(of: target, failed("stored", target.name)) : nil
             let stored = try await storeAlone(content, as: target, options)
             // What was replaced is gone already; what it was made of may stay behind, and is found later then.

@@ -21,7 +21,7 @@ final class KnownDirectories: Sendable {
     /// - Throws: ``StorageError`` if the server can't be asked, or refuses.
     func make(_ components: [String], failed: String) async throws {
         guard !isKnown(components) else { return }
-        try await making.enter(components.joined(separator: "/")) {
+        try await making.pass(components.joined(separator: "/")) {
             guard !isKnown(components) else { return }
             do {
                 try await makeLast(components, failed: failed)

@@ -179,7 +179,7 @@ extension WebDAVStorage {
         let parent = Array(target.dropLast())
         let final = target.joined(separator: "/")
         let failed = "The file \(FileName.quoted(name)) couldn't be stored"
-        return try await publishing.enter(final) {
+        return try await publishing.pass(final) {
             try await habits.check(target, name, in: self)
             try await directories.make(parent, failed: failed)
             var isSecondTry = false

@@ -48,7 +48,7 @@ extension CloudFilesStorage: ResumableStorage {
         try Self.checkIdentifier(upload.id)
         try FileName.validate(upload.name)
         let target = try target(upload.name)
-        return try await gate.holding(target.name) { try await publish(upload, as: target, options) }
+        return try await gate.pass(target.name) { try await publish(upload, as: target, options) }
     }
 
     public func abandon(_ upload: Upload) async throws {

@@ -1,3 +1,4 @@
+private import Logging
 import Synchronization
 
 extension QueuedStorage {
@@ -59,25 +60,52 @@ extension QueuedStorage {
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration``.
     func checkSeparation() async throws {
         guard !(remote is any LocalPathStorage), !isSeparate.withLock({ $0 }) else { return }
+        try await separating.pass {
+            guard !isSeparate.withLock({ $0 }) else { return }
+            guard try await !turnsUpLocally() else {
+                throw StorageError(
+                    .invalidConfiguration,
+                    "the remote of the storage \"\(alias)\" is its local storage: a transfer would lead nowhere"
+                )
+            }
+            isSeparate.withLock { $0 = true }
+        }
+    }
+
+    /// Whether a file that is stored on the remote turns up on the local side.
+    private func turnsUpLocally() async throws -> Bool {
         // The location's own identifier makes the name, so that what a killed process leaves is used, and removed, again.
         let local = local
         let nonce = "qstore-probe-" + (try await blocking { try local.identity() })
-        let isOneAndTheSame: Bool
         do {
-            _ = try await remote.store(.text(nonce), as: nonce, options: StoreOptions(replaces: true))
-            isOneAndTheSame = try await local.exists(nonce)
-            try await remote.delete(nonce)
+            var round = 1
+            while true {
+                _ = try await remote.store(.text(nonce), as: nonce, options: StoreOptions(replaces: true))
+                let isLocal = try await local.exists(nonce)
+                // Another process may have removed its own, which is ours, before we looked.
+                if !isLocal, round < 5, try await !remote.exists(nonce) {
+                    round += 1
+                    continue
+                }
+                try await removeProbe(nonce)
+                return isLocal
+            }
         } catch {
             // It may have arrived all the same.
             try? await remote.delete(nonce)
             throw error
         }
-        guard !isOneAndTheSame else {
-            throw StorageError(
-                .invalidConfiguration,
-                "the remote of the storage \"\(alias)\" is its local storage: a transfer would lead nowhere"
+    }
+
+    private func removeProbe(_ nonce: String) async throws {
+        do {
+            try await remote.delete(nonce)
+        } catch let error as StorageError where error.code == .denied {
+            // A remote that only takes files is a good one, too.
+            logger.notice(
+                "the remote lets nothing be deleted; a small file stays there",
+                metadata: ["name": "\(nonce)"]
             )
         }
-        isSeparate.withLock { $0 = true }
     }
 }

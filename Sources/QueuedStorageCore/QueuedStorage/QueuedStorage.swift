@@ -41,6 +41,7 @@ public final class QueuedStorage: Storage {
     package let hub = ProgressHub()
     let isStarted = Mutex(false)
     let isSeparate = Mutex(false)
+    let separating = Turnstile(limit: 1)
     let settling = Mutex(Settling())
     let acceptsMove: Bool
 
