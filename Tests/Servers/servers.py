@@ -13,6 +13,7 @@ import ctypes
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VENV = ROOT / '.build' / 'servers-venv'
 LIBC = ctypes.CDLL(None)
+CLAIMS = []
 
 
 def require_venv():
@@ -37,13 +39,26 @@ def require_venv():
 
 
 def free_ports(count):
-    """Ports that nobody listened on a moment ago."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(('127.0.0.1', 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+    """Ports that nobody listens on, and that no other script takes as long as this one runs.
+
+    They lie below those that the kernel gives to whoever connects: such a connection could have one by the time that the
+    server wants it.
+    """
+    ports = []
+    while len(ports) < count:
+        port = random.randrange(10_000, 32_000)
+        claim = socket.socket(socket.AF_UNIX)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                # A name without a file, which ends with the process that has it.
+                claim.bind(f'\0qstore-test-port-{port}')
+                probe.bind(('127.0.0.1', port))
+            except OSError:
+                claim.close()
+                continue
+        CLAIMS.append(claim)
+        ports.append(port)
     return ports
 
 

@@ -60,7 +60,7 @@ public final class FaultyProxy: Sendable {
     /// Cuts all connections now.
     public func cutNow() {
         state.withLock { state in
-            for descriptor in state.open { Self.reset(descriptor) }
+            for descriptor in state.open { Self.end(descriptor) }
         }
     }
     /// Closes each new connection at once, or no longer.
@@ -156,8 +156,8 @@ public final class FaultyProxy: Sendable {
                 if bytes.isEmpty { break }
                 Self.sleep(until: due)
                 guard pass(bytes, to: destination, isSending: isSending) else {
-                    Self.reset(source)
-                    Self.reset(destination)
+                    Self.end(source)
+                    Self.end(destination)
                     break
                 }
             }
@@ -198,8 +198,8 @@ public final class FaultyProxy: Sendable {
         if rest > 0 { usleep(UInt32(rest * 1_000_000)) }
     }
 
-    /// Ends a connection with a reset, as a line that breaks does.
-    private static func reset(_ descriptor: Int32) {
+    /// Ends a connection, which to either side may look as if the other one had ended it.
+    private static func end(_ descriptor: Int32) {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
         shutdown(descriptor, Int32(SHUT_RDWR))

@@ -1,16 +1,17 @@
 import Foundation
-import Glibc
+public import Glibc
 
 /// A socket with a port of the loopback that nobody else gets while it lives.
-package final class Listener: Sendable {
-    package let port: Int
+public final class Listener: Sendable {
+    /// Which port it is.
+    public let port: Int
     private let descriptor: Int32
 
     /// Takes a port.
     ///
     /// - Parameter queue: How many connections may wait to be accepted; without one, each is refused.
     /// - Throws: `POSIXError` if no port is to be had.
-    package init(queue: Int32? = 1024) throws {
+    public init(queue: Int32? = 1024) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = Self.address(0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -35,7 +36,7 @@ package final class Listener: Sendable {
     /// The thread keeps the socket: were it closed while it is accepted from, its number could be another's by then.
     ///
     /// - Parameter accepted: Takes a connection over, or returns false to have it closed and no further one.
-    package func serve(_ accepted: @escaping @Sendable (Int32) -> Bool) {
+    public func serve(_ accepted: @escaping @Sendable (Int32) -> Bool) {
         Thread.detachNewThread { [self] in
             while case let client = accept(descriptor, nil, nil), client >= 0 {
                 _ = fcntl(client, F_SETFD, FD_CLOEXEC)
@@ -48,10 +49,10 @@ package final class Listener: Sendable {
     }
 
     /// Refuses all further connections.
-    package func stop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    public func stop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     /// The address of a port of the loopback.
-    static func address(_ port: Int) -> sockaddr_in {
+    public static func address(_ port: Int) -> sockaddr_in {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
