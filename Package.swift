@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "QueuedStorageDatabase", targets: ["QueuedStorageDatabase"]),
         .library(name: "QueuedStorageGridFS", targets: ["QueuedStorageGridFS"]),
         .library(name: "QueuedStorageWebDAV", targets: ["QueuedStorageWebDAV"]),
+        .library(name: "QueuedStorageFTP", targets: ["QueuedStorageFTP"]),
         .library(name: "QueuedStorageSFTP", targets: ["QueuedStorageSFTP"]),
         .library(name: "QueuedStorageTesting", targets: ["QueuedStorageTesting"]),
         .executable(name: "qstore", targets: ["QueuedStorageCLI"]),
@@ -182,6 +183,11 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "QueuedStorageFTP",
+            dependencies: ["QueuedStorageCore", "QueuedStorageTransport"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "QueuedStorageSFTP",
             dependencies: ["CLinux", "QueuedStorageCore"],
             swiftSettings: swiftSettings
@@ -205,6 +211,7 @@ let package = Package(
                 "QueuedStorageCloudFiles",
                 "QueuedStorageCouchDB",
                 "QueuedStorageDatabase",
+                "QueuedStorageFTP",
                 "QueuedStorageGridFS",
                 "QueuedStorageKit",
                 "QueuedStorageS3",
@@ -295,6 +302,13 @@ let package = Package(
             dependencies: [
                 "QueuedStorageCore", "QueuedStorageSQLite", "QueuedStorageTesting", "QueuedStorageTransport",
                 "QueuedStorageWebDAV", "TestSupport",
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageFTPTests",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageFTP", "QueuedStorageSQLite", "QueuedStorageTesting", "TestSupport",
             ],
             swiftSettings: swiftSettings
         ),

@@ -3,6 +3,7 @@ import QueuedStorageCore
 import QueuedStorageCouchDB
 import QueuedStorageMogileFS
 import QueuedStorageDatabase
+import QueuedStorageFTP
 import QueuedStorageGridFS
 import QueuedStorageS3
 import QueuedStorageWebDAV
@@ -88,6 +89,7 @@ extension StorageTypes {
         types.registerGridFS()
         types.registerWebDAV()
         types.registerSFTP()
+        types.registerFTP()
         return types
     }()
 }
