@@ -20,11 +20,11 @@ TEST_TIMEOUT ?= 900
 WITHOUT_INOTIFYTOOLS := --disable-default-traits --scratch-path .build/without-inotifytools
 BENCH_FLAGS ?=
 
-.PHONY: help run build test lint examples docs bench install clean swift
+.PHONY: help run build test lint examples docs bench bench-remotes install clean swift
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 22
 
 swift:
 	@if [ -z "$(SWIFT)" ]; then \
@@ -41,7 +41,7 @@ build: swift ## Build qstore, as it is released
 
 test: swift ## Run all tests, with libinotifytools and without
 	@.ci/packages build test
-	@.ci/python-packages
+	@.ci/python-packages test
 	$(SWIFT) build --build-tests
 	@set -e; for target in $(TEST_TARGETS); do \
 		echo "Testing $$target"; \
@@ -80,6 +80,12 @@ bench: swift ## Measure, beside the bare system calls; BENCH_FLAGS=--quick for a
 	$(SWIFT) build -c release --product qstore
 	$(SWIFT) build -c release --product qstore-bench
 	.build/release/qstore-bench --qstore .build/release/qstore $(BENCH_FLAGS)
+
+bench-remotes: swift ## Measure remotes beside rclone, aws and sftp; BENCH_FLAGS=--quick for a try
+	@.ci/packages build test bench
+	@.ci/python-packages test bench
+	$(SWIFT) build -c release --product qstore-bench
+	Tests/Benchmarks/Remotes/measure $(BENCH_FLAGS)
 
 install: build ## Install qstore below PREFIX (/usr/local)
 	install -D -m 755 .build/release/qstore $(DESTDIR)$(PREFIX)/bin/qstore

@@ -352,9 +352,12 @@ let package = Package(
         .executableTarget(
             name: "qstore-bench",
             dependencies: [
+                "QueuedStorageCloudFiles",
                 "QueuedStorageCore",
+                "QueuedStorageFTP",
                 "QueuedStorageIngest",
                 "QueuedStorageS3",
+                "QueuedStorageSFTP",
                 "QueuedStorageSQLite",
                 "QueuedStorageTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -363,7 +366,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "Tests/Benchmarks",
-            exclude: ["remotes"],
+            exclude: ["Remotes", "requirements.txt"],
             swiftSettings: swiftSettings
         ),
         .executableTarget(

@@ -1,80 +1,107 @@
 import ArgumentParser
 import Foundation
+import QueuedStorageCloudFiles
 import QueuedStorageCore
+import QueuedStorageFTP
 import QueuedStorageS3
+import QueuedStorageSFTP
 
-/// Measures a remote: one large file and many small ones, there and back.
-///
-/// `Tests/Benchmarks/remotes` runs it beside other programs.
+/// Our side where `Tests/Benchmarks/Remotes/measure` measures remotes beside other programs.
 struct RemoteCommand: AsyncParsableCommand {
+    /// Which way the files go.
+    enum Direction: String, CaseIterable, ExpressibleByArgument { case upload, download }
+
     static let configuration = CommandConfiguration(
         commandName: "remote",
-        abstract:
-            "Brings a file, or the files of a directory, to a remote and back; prints seconds of wall and CPU time."
+        abstract: "Uploads all files of a directory as a worker does, without the catalog; or downloads them into it."
     )
 
+    @Argument(help: "Which way: \(Direction.allCases.map(\.rawValue).joined(separator: " or ")).")
+    var direction: Direction
     @Argument(help: "The remote's address.")
     var url: String
-    @Argument(help: "A file or a directory of files.")
-    var source: String
+    @Argument(help: "The directory of the files.")
+    var directory: String
     @Option(help: "How many files are under way at once.")
     var tasks = 16
-    @Flag(help: "Make the bucket first, if it is one and isn't there.")
-    var makeBucket = false
-    @Flag(help: "Fetch the files, which are there already, and forget their bytes.")
-    var fetch = false
 
     func run() async throws {
         var types = StorageTypes()
+        types.registerCloudFiles()
+        types.registerFTP()
         types.registerS3()
+        types.registerSFTP()
         let (type, options) = try types.read(StorageURL(url))
-        let environment = ProcessInfo.processInfo.environment
-        let remote = try types.storage(type, options, secrets: StorageSecrets(alias: "bench", environment: environment))
-        if makeBucket, let bucket = remote as? S3Storage { try await bucket.createBucket() }
-        var isDirectory: ObjCBool = false
-        _ = FileManager.default.fileExists(atPath: source, isDirectory: &isDirectory)
-        let name = URL(fileURLWithPath: source).lastPathComponent
+        let secrets = StorageSecrets(alias: "bench", environment: ProcessInfo.processInfo.environment)
+        let remote = try types.storage(type, options, secrets: secrets)
+        let (direction, directory, tasks) = (direction, directory, tasks)
         let names =
-            isDirectory.boolValue
-            ? try FileManager.default.contentsOfDirectory(atPath: source).map { "\(name)/\($0)" } : [name]
-        let parent = URL(fileURLWithPath: source).deletingLastPathComponent().path
-
-        let start = ContinuousClock.now
-        let (fetch, tasks) = (fetch, tasks)
+            direction == .upload
+            ? try FileManager.default.contentsOfDirectory(atPath: directory) : try await remote.list("").files
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for task in 0..<min(tasks, names.count) {
+            for (index, name) in names.enumerated() {
+                if index >= tasks { try await group.next() }
                 group.addTask {
-                    for name in stride(from: task, to: names.count, by: tasks).map({ names[$0] }) {
-                        if fetch {
-                            for try await _ in try await remote.open(name) {}
-                        } else {
-                            try await Self.send("\(parent)/\(name)", as: name, to: remote)
-                        }
+                    switch direction {
+                    case .upload: try await Self.upload("\(directory)/\(name)", as: name, to: remote)
+                    case .download: try await Self.download(name, of: remote, to: "\(directory)/\(name)")
                     }
                 }
             }
             try await group.waitForAll()
         }
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        let cpu = [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
-        let wall = (ContinuousClock.now - start) / .milliseconds(1) / 1000
-        print(String(format: "%.3f s wall, %.3f s CPU, %d MiB resident", wall, cpu, usage.ru_maxrss >> 10))
     }
 
-    /// As a transfer does it: large files in pieces.
-    private static func send(_ path: String, as name: String, to remote: any Storage) async throws {
-        let content = FileContent.file(path)
-        let size = (try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int64) ?? 0
-        let options = StoreOptions(replaces: true, computesSHA256: true)
-        if let remote = remote as? any ResumableStorage, size >= remote.resumableFrom {
-            let upload = Upload(id: FileName.randomIdentifier(), name: name)
-            _ = try await remote.append(content, to: upload, at: 0, options: options)
-            var last = options
-            last.computesSHA256 = false
-            _ = try await remote.finish(upload, options: last)
-        } else {
-            _ = try await remote.store(content, as: name, options: options)
+    private static func upload(_ path: String, as name: String, to remote: any Storage) async throws {
+        let size = (try FileManager.default.attributesOfItem(atPath: path)[.size] as? NSNumber)?.int64Value ?? 0
+        let stored =
+            if let remote = remote as? any ResumableStorage, size >= remote.resumableFrom {
+                try await uploadInPieces(path, size, as: name, to: remote)
+            } else {
+                try await remote.store(.file(path), as: name, options: StoreOptions(computesSHA256: true))
+            }
+        guard stored.verifiedBy == nil else { return }
+        guard try await remote.size(stored.name) == size else { throw ValidationError("\(name) isn't whole there") }
+    }
+
+    private static func uploadInPieces(
+        _ path: String,
+        _ size: Int64,
+        as name: String,
+        to remote: any ResumableStorage
+    ) async throws -> StoredObject {
+        let upload = Upload(id: FileName.randomIdentifier(), name: name)
+        guard try await !remote.exists(name) else { throw ValidationError("\(name) is there already") }
+        let hash = Shared(FileHash())
+        var end: Int64 = 0
+        while end < size {
+            let rest = try FileContent.file(path).reader(range: end..<size)
+            let hashed = FileReader(size: rest.size) {
+                let next = rest.makeAsyncIterator().read
+                return {
+                    let buffer = try await next()
+                    if let buffer { hash.value.update(buffer) }
+                    return buffer
+                }
+            }
+            let held = end
+            end = try await remote.append(FileContent(.stream(hashed)), to: upload, at: end, options: StoreOptions())
+            guard end > held else { throw ValidationError("the remote took none of the bytes of \(name)") }
         }
+        var stored = try await remote.finish(upload, options: StoreOptions(computesSHA256: false))
+        stored.sha256 = hash.value.value
+        return stored
+    }
+
+    private static func download(_ name: String, of remote: any Storage, to path: String) async throws {
+        let reader = try await remote.open(name)
+        let file = try await blocking {
+            guard FileManager.default.createFile(atPath: path, contents: nil) else {
+                throw CocoaError(.fileWriteUnknown)
+            }
+            return try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        }
+        for try await buffer in reader { try await blocking { try file.write(contentsOf: buffer) } }
+        try await blocking { try file.close() }
     }
 }

@@ -34,7 +34,7 @@ def require_venv():
     if pathlib.Path(sys.prefix) == VENV:
         return
     if not python.exists():
-        sys.exit(f'{python} is missing: make it with .ci/python-packages')
+        sys.exit(f'{python} is missing: make it with .ci/python-packages test')
     os.execv(python, [str(python), *sys.argv])
 
 
