@@ -109,7 +109,15 @@ struct PlaceOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The directory where files are saved.", valueName: "dir"))
     var local: String?
 
-    @Option(help: ArgumentHelp("Where files are brought: a directory, or file:///directory.", valueName: "url"))
+    @Option(
+        help: ArgumentHelp(
+            """
+            Where files are brought: a directory, or an address such as s3://bucket, sftp://user@host/directory or \
+            postgres://user@host/database. Secrets come from $QSTORE_DEFAULT_PASSWORD and the like.
+            """,
+            valueName: "url"
+        )
+    )
     var remote: String?
 
     @Option(help: ArgumentHelp("The database.", valueName: "file"))
