@@ -397,6 +397,18 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .target(
+            name: "TestRemotes",
+            dependencies: ["QueuedStorageS3", "TestSupport"],
+            path: "Tests/Remotes",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "QueuedStorageRemoteTests",
+            // The command is run, not linked.
+            dependencies: ["QueuedStorageCLI", "TestRemotes", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "QueuedStorageCLITests",
             dependencies: ["QueuedStorageCLI", "QueuedStorageSchemas", "TestSupport"],

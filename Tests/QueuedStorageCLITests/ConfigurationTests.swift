@@ -1,5 +1,6 @@
 import Foundation
 import QueuedStorageSchemas
+import TestSupport
 import Testing
 
 @Suite struct ConfigurationTests {
@@ -86,7 +87,7 @@ import Testing
             let outcome = try await sandbox.run(["config", "check", "--config", "c.yaml"])
 
             #expect(outcome.status == 3)
-            #expect(outcome.errors.split(separator: "\n").count == 1)
+            #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
             for part in mistake.complaint { #expect(outcome.errors.contains(part), "\(outcome.errors)") }
         }
     }

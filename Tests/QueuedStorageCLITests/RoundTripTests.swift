@@ -1,5 +1,6 @@
 import Foundation
 import QueuedStorageSchemas
+import TestSupport
 import Testing
 
 @Suite struct RoundTripTests {

@@ -13,10 +13,14 @@ public final class FaultyProxy: Sendable {
         var cutAt: Int64?
         var receiveCutAt: Int64?
         var stallAt: Int64?
+        /// Who waits for the stall.
+        var waiters: [CheckedContinuation<Void, Never>] = []
         var refuses = false
         var delay: Double = 0
         var bytesPerSecond: Double?
         var open: Set<Int32> = []
+
+        var isStalled: Bool { stallAt.map { sent >= $0 } ?? false }
     }
 
     /// Where it listens.
@@ -57,6 +61,21 @@ public final class FaultyProxy: Sendable {
     public func cut(afterReceiving count: Int64) { state.withLock { $0.receiveCutAt = $0.received + count } }
     /// Lets nothing more pass once clients have sent so many more bytes, until ``heal()``.
     public func stall(afterSending count: Int64) { state.withLock { $0.stallAt = $0.sent + count } }
+    /// Waits until nothing passes any more, after ``stall(afterSending:)``; or until the test is cancelled.
+    public func stalled() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                let isOver = state.withLock { state in
+                    if state.isStalled || Task.isCancelled { return true }
+                    state.waiters.append(waiter)
+                    return false
+                }
+                if isOver { waiter.resume() }
+            }
+        } onCancel: {
+            wakeWaiters()
+        }
+    }
     /// Cuts all connections now.
     public func cutNow() {
         state.withLock { state in
@@ -178,7 +197,7 @@ public final class FaultyProxy: Sendable {
             if cuts { if isSending { state.cutAt = nil } else { state.receiveCutAt = nil } }
             return (Int(allowed), cuts, state.bytesPerSecond)
         }
-        while state.withLock({ state in state.stallAt.map { state.sent >= $0 } ?? false }) { usleep(5000) }
+        while holdsBack() { usleep(5000) }
         if let rate { Self.sleep(until: Self.now + Double(allowed) / rate) }
         var written = 0
         while written < allowed {
@@ -189,6 +208,21 @@ public final class FaultyProxy: Sendable {
             written += count
         }
         return !cuts
+    }
+
+    /// Whether nothing is to pass; tells those who wait for that.
+    private func holdsBack() -> Bool {
+        guard state.withLock({ $0.isStalled }) else { return false }
+        wakeWaiters()
+        return true
+    }
+
+    private func wakeWaiters() {
+        let waiters = state.withLock { state in
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
     }
 
     private static var now: Double { ProcessInfo.processInfo.systemUptime }

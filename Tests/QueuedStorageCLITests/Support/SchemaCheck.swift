@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Holds JSON against JSON Schemas, by Debian's `python3-jsonschema`.

@@ -1,12 +1,12 @@
-import Foundation
-import TestSupport
+package import Foundation
+import Glibc
 
 /// A directory with an inbox, a local directory and a remote one, in which `qstore` runs as a process.
-struct Sandbox: Sendable {
-    let path: String
+package struct Sandbox: Sendable {
+    package let path: String
 
     /// Makes a sandbox, hands it over, and removes it.
-    static func with(_ body: (Sandbox) async throws -> Void) async throws {
+    package static func with(_ body: (Sandbox) async throws -> Void) async throws {
         let path = NSTemporaryDirectory() + "qstore-cli-" + UUID().uuidString
         let sandbox = Sandbox(path: path)
         for directory in ["inbox", "local", "remote"] { try sandbox.makeDirectory(directory) }
@@ -15,50 +15,55 @@ struct Sandbox: Sendable {
     }
 
     /// The flags that describe its storage.
-    let place = ["--local", "local", "--remote", "remote", "--database", "q.sqlite"]
+    package let place = ["--local", "local", "--remote", "remote", "--database", "q.sqlite"]
     /// The flags for commands that only need the database.
-    let database = ["--database", "q.sqlite"]
+    package let database = ["--database", "q.sqlite"]
 
     // MARK: Files
 
-    func makeDirectory(_ name: String) throws {
+    package func makeDirectory(_ name: String) throws {
         try FileManager.default.createDirectory(atPath: "\(path)/\(name)", withIntermediateDirectories: true)
     }
 
-    func write(_ text: String, to name: String) throws { try write(Data(text.utf8), to: name) }
+    package func write(_ text: String, to name: String) throws { try write(Data(text.utf8), to: name) }
 
-    func write(_ data: Data, to name: String) throws {
-        try data.write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+    package func write(_ data: Data, to name: String) throws {
+        // Closed in what is run meanwhile: a file that any process has open is still being written.
+        let descriptor = open("\(path)/\(name)", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw ProcessFailure("write \"\(name)\"", errno) }
+        try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: data)
     }
 
-    func read(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)")) }
+    package func read(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)")) }
 
-    func text(_ name: String) throws -> String { String(decoding: try read(name), as: UTF8.self) }
+    package func text(_ name: String) throws -> String { String(decoding: try read(name), as: UTF8.self) }
 
-    func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(name)") }
+    package func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(name)") }
 
-    func move(_ name: String, to other: String) throws {
+    package func move(_ name: String, to other: String) throws {
         try FileManager.default.moveItem(atPath: "\(path)/\(name)", toPath: "\(path)/\(other)")
     }
 
     // MARK: Commands
 
     /// Runs `qstore` to its end.
-    func run(_ arguments: [String], input: Data = Data(), environment: [String: String] = [:]) async throws -> Outcome {
+    package func run(_ arguments: [String], input: Data = Data(), environment: [String: String] = [:]) async throws
+        -> Outcome
+    {
         try await execute(Self.binary, arguments, input: input, environment: environment)
     }
 
     /// Runs a line of shell, in which `$Q` is `qstore`.
-    func shell(_ line: String) async throws -> Outcome {
+    package func shell(_ line: String) async throws -> Outcome {
         try await execute("/bin/bash", ["-c", line], input: Data(), environment: ["Q": Self.binary])
     }
 
     /// Starts `qstore`, and goes on.
-    func start(_ arguments: [String], environment: [String: String] = [:]) throws -> RunningCommand {
+    package func start(_ arguments: [String], environment: [String: String] = [:]) throws -> RunningCommand {
         try RunningCommand(process(Self.binary, arguments, environment, input: "/dev/null", mergesErrors: true))
     }
 
-    func execute(
+    package func execute(
         _ program: String,
         _ arguments: [String],
         input: Data,
@@ -104,32 +109,36 @@ struct Sandbox: Sendable {
 }
 
 /// How a command ended.
-struct Outcome: Sendable {
-    let status: Int32
-    let output: Data
-    let errors: String
+package struct Outcome: Sendable {
+    package let status: Int32
+    package let output: Data
+    package let errors: String
 
-    var text: String { String(decoding: output, as: UTF8.self) }
-    var lines: [String] { text.split(separator: "\n").map(String.init) }
+    package init(status: Int32 = -1, output: Data = Data(), errors: String = "") {
+        (self.status, self.output, self.errors) = (status, output, errors)
+    }
+
+    package var text: String { String(decoding: output, as: UTF8.self) }
+    package var lines: [String] { text.split(separator: "\n").map(String.init) }
 }
 
 /// A command that runs while the test goes on; its output and its errors are one text.
-struct RunningCommand: Sendable {
+package struct RunningCommand: Sendable {
     private let process: TestProcess
 
-    init(_ process: TestProcess) { self.process = process }
+    package init(_ process: TestProcess) { self.process = process }
 
     /// What it said so far.
-    var text: String { process.said.text }
+    package var text: String { process.said.text }
 
     /// Waits until it has said something; false if it ended without.
-    func says(_ words: String) async -> Bool {
+    package func says(_ words: String) async -> Bool {
         await process.wait { $0.text.contains(words) ? true : nil } ?? false
     }
 
     /// Sends a signal.
-    func send(_ signal: Int32) { process.send(signal) }
+    package func send(_ signal: Int32) { process.send(signal) }
 
     /// Waits for its end.
-    func status() async -> Int32 { await process.end().status ?? -1 }
+    package func status() async -> Int32 { await process.end().status ?? -1 }
 }

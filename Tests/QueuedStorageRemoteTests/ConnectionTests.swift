@@ -1,0 +1,68 @@
+import Foundation
+import TestRemotes
+import TestSupport
+import Testing
+
+/// What `qstore config check --connect` says of each remote.
+@Suite(.timeLimit(.minutes(5))) struct ConnectionTests {
+    private func check(
+        _ place: RealRemote.Place,
+        environment: [String: String]? = nil,
+        secret: String? = nil
+    ) async throws -> Outcome {
+        var outcome = Outcome()
+        try await Sandbox.with { sandbox in
+            try sandbox.write(
+                """
+                database: q.sqlite
+                storages:
+                  default:
+                    local: local
+                    remote: '\(place.url)'
+                """,
+                to: "c.yaml"
+            )
+            outcome = try await sandbox.run(
+                ["config", "check", "--connect", "--config", "c.yaml"],
+                environment: environment ?? place.environment
+            )
+        }
+        for secret in [place.secret, secret].compactMap({ $0 }) {
+            #expect(!outcome.text.contains(secret) && !outcome.errors.contains(secret))
+        }
+        return outcome
+    }
+
+    private func place(_ remote: RealRemote, port: Int? = nil) async throws -> RealRemote.Place {
+        let file = NSTemporaryDirectory() + "qstore-check-\(UUID().uuidString).sqlite"
+        return try await remote.place(on: try await remote.server, port: port, file: file)
+    }
+
+    @Test(arguments: RealRemote.allCases)
+    func `a remote that works is said to`(_ remote: RealRemote) async throws {
+        let outcome = try await check(place(remote))
+
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.text.contains("storage default: reached, logged in, written, read and deleted in"))
+    }
+
+    @Test(arguments: RealRemote.allCases.filter(\.checksSecret))
+    func `a wrong secret is said to be refused, and isn't repeated`(_ remote: RealRemote) async throws {
+        let place = try await place(remote)
+
+        let outcome = try await check(place, environment: place.environment(with: "wr0ng-one"), secret: "wr0ng-one")
+
+        #expect(outcome.status == 3, "\(outcome.text) \(outcome.errors)")
+        #expect(outcome.text.contains("storage default: reached, but it doesn't let this user"), "\(outcome.text)")
+    }
+
+    @Test(arguments: RealRemote.allCases.filter { $0.script != nil && $0 != .mogileFS })
+    func `a server that isn't there is said to be out of reach`(_ remote: RealRemote) async throws {
+        let nobody = try Listener(queue: nil)
+
+        let outcome = try await check(place(remote, port: nobody.port))
+
+        #expect(outcome.status == 75, "\(outcome.text) \(outcome.errors)")
+        #expect(outcome.text.contains("storage default: can't be reached"), "\(outcome.text)")
+    }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import TestRemotes
+import TestSupport
+import Testing
+
+/// The whole job through each remote, by the command that operators use.
+@Suite(.timeLimit(.minutes(5))) struct MainJobTests {
+    @Test(arguments: RealRemote.allCases)
+    func `what is dropped comes to the remote, is proven, deleted here, and read from there`(
+        _ remote: RealRemote
+    ) async throws {
+        try await Bench.with(remote) { bench in
+            let files = [
+                "\(bench.prefix)-ein Gruß.txt": Data("hello".utf8),
+                "\(bench.prefix)-large.bin": Bench.content(20 << 20),
+                "\(bench.prefix)-empty": Data(),
+                "\(bench.prefix)/deep/er.bin": Bench.content(100_000),
+            ]
+            try bench.sandbox.makeDirectory("inbox/\(bench.prefix)/deep")
+            for (name, content) in files { try bench.sandbox.write(content, to: "inbox/\(name)") }
+
+            let watched = try await bench.run(["watch", "inbox", "--once", "--task", "TransferAndDelete"])
+
+            #expect(watched.status == 0, "\(watched.text) \(watched.errors)")
+            for (name, content) in files { try await bench.expectMoved(name, content) }
+            let events = try await bench.ask(["events", "--json"])
+            #expect(events.lines.count { $0.contains("\"type\":\"transferred\"") } == files.count)
+
+            for name in files.keys { #expect(try await bench.run(["rm", name]).status == 0) }
+            for name in files.keys { #expect(try await bench.run(["get", name]).status == 1) }
+        }
+    }
+
+    @Test(arguments: RealRemote.allCases)
+    func `a worker that is killed amid a transfer loses nothing`(_ remote: RealRemote) async throws {
+        let proxy = try await remote.proxy()
+        try await Bench.with(remote, port: proxy?.port) { bench in
+            let name = "\(bench.prefix)-large.bin"
+            let content = Bench.content(40 << 20)
+            try bench.sandbox.write(content, to: "large.bin")
+            let saved = try await bench.run(["save", name, "large.bin", "--task", "TransferAndDelete"])
+            #expect(saved.status == 0, "\(saved.errors)")
+            proxy?.stall(afterSending: 30 << 20)
+
+            let follower = try bench.sandbox.start(["events", "--follow"] + bench.sandbox.database)
+            let worker = try bench.start(["worker"])
+            if let proxy { await proxy.stalled() } else { #expect(await follower.says("started")) }
+            worker.send(SIGKILL)
+            #expect(await worker.status() != 0)
+            let sent = proxy?.sentByteCount ?? 0
+            // What the dead one had sent to the proxy mustn't come later.
+            proxy?.cutNow()
+            proxy?.heal()
+            let next = try await bench.run(["worker", "--once"])
+
+            #expect(next.status == 0, "\(next.text) \(next.errors)")
+            if let proxy, remote.continuesUploads {
+                // Some pieces were on their way; not all of what had arrived was sent again.
+                #expect(proxy.sentByteCount < sent + (40 << 20) - (8 << 20), "\(sent), then \(proxy.sentByteCount)")
+            }
+            try await bench.expectMoved(name, content)
+            #expect(try await bench.run(["rm", name]).status == 0)
+        }
+    }
+
+    @Test(arguments: RealRemote.allCases.filter { $0.script != nil && $0.survivesEnd })
+    func `a server that ends amid a transfer and comes back gets the file`(_ remote: RealRemote) async throws {
+        let server = try await TestServer.start(try #require(remote.script))
+        let proxy = try await remote.proxy(to: server)
+        try await Bench.with(remote, on: server, port: proxy?.port) { bench in
+            let name = "\(bench.prefix)-large.bin"
+            let content = Bench.content(40 << 20)
+            try bench.sandbox.write(content, to: "large.bin")
+            _ = try await bench.run(["save", name, "large.bin", "--task", "TransferAndDelete"])
+            proxy?.stall(afterSending: 20 << 20)
+            let follower = try bench.sandbox.start(["events", "--follow"] + bench.sandbox.database)
+            let worker = try bench.start(["worker", "--retries", "unlimited"])
+            if let proxy { await proxy.stalled() } else { #expect(await follower.says("started")) }
+
+            try await server.stop()
+            proxy?.cutNow()
+            proxy?.heal()
+            try await server.startAgain()
+
+            #expect(await worker.says("transferred \(name)"), "\(worker.text)")
+            worker.send(SIGTERM)
+            #expect(await worker.status() == 0, "\(worker.text)")
+            try await bench.expectMoved(name, content)
+        }
+    }
+}
+
+extension RealRemote {
+    /// A proxy before the server, where one can stand.
+    func proxy(to server: TestServer? = nil) async throws -> FaultyProxy? {
+        guard hasOnePort else { return nil }
+        let shared = try await self.server
+        return try FaultyProxy(to: try #require(server ?? shared).port)
+    }
+
+    /// Whether a transfer goes on where another process ended.
+    var continuesUploads: Bool { ![.webDAV, .couchDB, .mogileFS].contains(self) }
+}

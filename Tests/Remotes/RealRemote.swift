@@ -1,0 +1,150 @@
+import QueuedStorageS3
+package import TestSupport
+
+/// A remote as operators have it: a real server, or a file, and the words that tell `qstore` of it.
+package enum RealRemote: String, CaseIterable, Sendable {
+    case s3 = "S3 (moto)"
+    case s3OnSwift = "S3 (OpenStack Swift)"
+    case cloudFiles = "OpenStack Swift"
+    case sftp = "SFTP (OpenSSH)"
+    case ftp = "FTP (ProFTPD)"
+    case ftpEncrypted = "FTP with TLS (ProFTPD)"
+    case webDAV = "WebDAV (nginx)"
+    case couchDB = "CouchDB"
+    case mogileFS = "MogileFS"
+    case gridFS = "GridFS"
+    case postgres = "PostgreSQL"
+    case sqlite = "SQLite"
+
+    /// The script of the server; nil if there is none to start.
+    package var script: String? {
+        switch self {
+        case .s3: "moto"
+        case .s3OnSwift, .cloudFiles: "openstack-swift"
+        case .sftp: "sftp"
+        case .ftp, .ftpEncrypted: "ftp"
+        case .webDAV: "webdav-nginx"
+        case .couchDB: "couchdb"
+        case .mogileFS: "mogilefs"
+        case .gridFS: "mongodb"
+        case .postgres: "postgres"
+        case .sqlite: nil
+        }
+    }
+
+    /// Whether all that it says and is told passes through one port, where a proxy can stand.
+    package var hasOnePort: Bool { ![.ftp, .ftpEncrypted, .mogileFS, .sqlite].contains(self) }
+
+    /// Whether whoever wants to get in needs a secret that `qstore` is given; OpenSSH has a key of its own.
+    package var hasSecret: Bool { ![.sftp, .mogileFS, .sqlite].contains(self) }
+
+    /// What the server checks of the secret; moto takes any.
+    package var checksSecret: Bool { hasSecret && self != .s3 }
+
+    /// Whether a server that was ended comes back with what it had.
+    package var survivesEnd: Bool { ![.s3, .gridFS].contains(self) }
+
+    /// Where this remote is, for a storage called `default`.
+    ///
+    /// - Parameters:
+    ///   - server: The server, where there is one.
+    ///   - port: Another port than the server's, such as a proxy's.
+    ///   - file: A path that nobody else has, for what is a file.
+    /// - Returns: Where it is, and what it wants to hear.
+    /// - Throws: What keeps a bucket from being made.
+    package func place(on server: TestServer?, port: Int? = nil, file: String) async throws -> Place {
+        guard let server else { return Place(url: "sqlite://\(file)") }
+        let host = "127.0.0.1:\(port ?? server.port)"
+        switch self {
+        case .s3, .s3OnSwift:
+            let keys = S3Credentials(accessKeyID: server["s3AccessKeyID"], secretAccessKey: server["s3SecretAccessKey"])
+            var options = S3Options()
+            (options.endpoint, options.region, options.credentials) = (server["s3Endpoint"], server["s3Region"], keys)
+            try await S3Storage("remotes", options).createBucket()
+            return Place(
+                url:
+                    "s3://remotes?region=\(server["s3Region"])&endpoint=http%3A%2F%2F127.0.0.1%3A\(port ?? server.port)"
+                    + "&addressing=path&parallelParts=2",
+                secrets: [
+                    "ACCESS_KEY_ID": server["s3AccessKeyID"], "SECRET_ACCESS_KEY": server["s3SecretAccessKey"],
+                ],
+                secret: "SECRET_ACCESS_KEY"
+            )
+        case .cloudFiles:
+            let user = server["user"].replacing(":", with: "%3A")
+            let account = server["storageURL"].replacing("127.0.0.1:\(server.port)", with: host)
+            return Place(
+                url:
+                    "swift://remotes?auth=http://\(host)/auth/v1.0&user=\(user)&createsContainer=true&segmentSize=4194304&storageURL=\(account)",
+                password: server["password"]
+            )
+        case .sftp:
+            return Place(
+                url: "sftp://\(server["user"])@\(host)\(server["directory"])?key=\(server["key"])"
+                    + "&knownHosts=\(server["knownHosts"])&sshConfig=none"
+            )
+        case .ftp:
+            return Place(url: "ftp://\(server["user"])@\(host)", password: server["password"])
+        case .ftpEncrypted:
+            return Place(
+                url: "ftp://\(server["user"])@\(host)?tls=required&ca=\(server["ca"])",
+                password: server["password"]
+            )
+        case .webDAV:
+            return Place(
+                url: "dav://\(server["user"])@\(host)\(server["directory"])",
+                password: server["password"]
+            )
+        case .couchDB:
+            return Place(url: "couchdb://\(server["user"])@\(host)/\(server["database"])", password: server["password"])
+        case .mogileFS:
+            let trackers = "127.0.0.1:\(server["tracker1"]),127.0.0.1:\(server["tracker2"])"
+            return Place(url: "mogilefs://\(trackers)/\(server["domain"])")
+        case .gridFS:
+            return Place(
+                url: "mongodb://\(server["user"])@\(host)/\(server["database"])?prefix=remotes",
+                password: server["password"]
+            )
+        case .postgres:
+            return Place(
+                url: "postgres://\(server["user"])@\(host)/\(server["database"])?table=remotes",
+                password: server["password"]
+            )
+        case .sqlite: return Place(url: "sqlite://\(file)")
+        }
+    }
+
+    /// The server that all tests share; nil if there is none.
+    package var server: TestServer? {
+        get async throws {
+            if let script { try await TestServer.shared(script) } else { nil }
+        }
+    }
+
+    /// Where a remote is, and what it wants to hear.
+    package struct Place: Sendable {
+        /// The value of `--remote`.
+        package let url: String
+        /// The variables with the secrets of a storage called `default`.
+        package let environment: [String: String]
+        /// What nobody may find anywhere.
+        package let secret: String?
+        private let secretVariable: String?
+
+        fileprivate init(url: String, password: String) {
+            self.init(url: url, secrets: ["PASSWORD": password], secret: "PASSWORD")
+        }
+
+        fileprivate init(url: String, secrets: [String: String] = [:], secret: String? = nil) {
+            self.url = url
+            environment = Dictionary(uniqueKeysWithValues: secrets.map { ("QSTORE_DEFAULT_\($0)", $1) })
+            self.secret = secret.flatMap { secrets[$0] }
+            secretVariable = secret.map { "QSTORE_DEFAULT_\($0)" }
+        }
+
+        /// The variables with another secret, which opens nothing.
+        package func environment(with wrong: String) -> [String: String] {
+            environment.merging(secretVariable.map { [$0: wrong] } ?? [:]) { $1 }
+        }
+    }
+}
