@@ -19,8 +19,9 @@ TEST_TARGETS := $(notdir $(wildcard Tests/*Tests))
 TEST_TIMEOUT ?= 900
 WITHOUT_INOTIFYTOOLS := --disable-default-traits --scratch-path .build/without-inotifytools
 BENCH_FLAGS ?=
+LARGE_FLAGS ?=
 
-.PHONY: help run build test lint examples docs bench bench-remotes install clean swift
+.PHONY: help run build test lint examples docs bench bench-remotes large install clean swift
 .DEFAULT_GOAL := help
 
 help:
@@ -86,6 +87,13 @@ bench-remotes: swift ## Measure remotes beside rclone, aws and sftp; BENCH_FLAGS
 	@.ci/python-packages test bench
 	$(SWIFT) build -c release --product qstore-bench
 	Tests/Benchmarks/Remotes/measure $(BENCH_FLAGS)
+
+large: swift ## Bring files of 64 MiB to 5 GiB to each remote and back, and look that memory stays flat
+	@.ci/packages build test
+	@.ci/python-packages
+	$(SWIFT) build -c release --product qstore
+	$(SWIFT) build -c release --product qstore-large
+	.build/release/qstore-large $(LARGE_FLAGS)
 
 install: build ## Install qstore below PREFIX (/usr/local)
 	install -D -m 755 .build/release/qstore $(DESTDIR)$(PREFIX)/bin/qstore

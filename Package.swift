@@ -403,6 +403,15 @@ let package = Package(
             path: "Tests/Remotes",
             swiftSettings: swiftSettings
         ),
+        .executableTarget(
+            name: "qstore-large",
+            dependencies: [
+                "TestRemotes", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/LargeFiles",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "QueuedStorageRemoteTests",
             // The command is run, not linked.

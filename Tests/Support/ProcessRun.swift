@@ -30,9 +30,9 @@ final class ProcessRun: Sendable {
             if case .success(let id) = result { self.id.withLock { $0 = id } }
             started.give(result)
             guard case .success(let id) = result else { return }
-            let status = self.awaitEnd(of: id)
+            let (status, peak) = self.awaitEnd(of: id)
             ends.wait()
-            self.tell { $0.status = status }
+            self.tell { ($0.status, $0.peakMemory) = (status, peak) }
         }
         return try started.take()
     }
@@ -75,16 +75,17 @@ final class ProcessRun: Sendable {
         }
     }
 
-    private func awaitEnd(of process: pid_t) -> Int32 {
+    private func awaitEnd(of process: pid_t) -> (status: Int32, peakMemory: Int64) {
         var info = siginfo_t()
         while waitid(P_PID, id_t(process), &info, WEXITED | WNOWAIT) != 0, errno == EINTR {}
         return id.withLock { id in
             // What it left behind ends with it.
             kill(-process, SIGKILL)
             var status: Int32 = 0
-            while waitpid(process, &status, 0) < 0, errno == EINTR {}
+            var usage = rusage()
+            while wait4(process, &status, 0, &usage) < 0, errno == EINTR {}
             id = nil
-            return status & 0x7f == 0 ? (status >> 8) & 0xff : status & 0x7f
+            return (status & 0x7f == 0 ? (status >> 8) & 0xff : status & 0x7f, Int64(usage.ru_maxrss) << 10)
         }
     }
 

@@ -54,8 +54,13 @@ package struct Sandbox: Sendable {
     }
 
     /// Runs a line of shell, in which `$Q` is `qstore`.
-    package func shell(_ line: String) async throws -> Outcome {
-        try await execute("/bin/bash", ["-c", line], input: Data(), environment: ["Q": Self.binary])
+    package func shell(_ line: String, environment: [String: String] = [:]) async throws -> Outcome {
+        try await execute(
+            "/bin/bash",
+            ["-c", line],
+            input: Data(),
+            environment: environment.merging(["Q": Self.binary]) { $1 }
+        )
     }
 
     /// Starts `qstore`, and goes on.
@@ -76,7 +81,8 @@ package struct Sandbox: Sendable {
         return Outcome(
             status: said.status ?? -1,
             output: said.output,
-            errors: String(decoding: said.errors, as: UTF8.self)
+            errors: String(decoding: said.errors, as: UTF8.self),
+            peakMemory: said.peakMemory
         )
     }
 
@@ -113,9 +119,11 @@ package struct Outcome: Sendable {
     package let status: Int32
     package let output: Data
     package let errors: String
+    /// The most memory that it had at once, in bytes.
+    package let peakMemory: Int64
 
-    package init(status: Int32 = -1, output: Data = Data(), errors: String = "") {
-        (self.status, self.output, self.errors) = (status, output, errors)
+    package init(status: Int32 = -1, output: Data = Data(), errors: String = "", peakMemory: Int64 = 0) {
+        (self.status, self.output, self.errors, self.peakMemory) = (status, output, errors, peakMemory)
     }
 
     package var text: String { String(decoding: output, as: UTF8.self) }

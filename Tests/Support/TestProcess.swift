@@ -124,6 +124,10 @@ public struct ProcessOutput: Sendable {
     public internal(set) var errors = Data()
     /// Its exit status, or the number of the signal that killed it; nil as long as it may say more.
     public internal(set) var status: Int32?
+    /// The most memory that it had at once, in bytes; 0 before its end.
+    ///
+    /// It is at least what the tests had when it was started.
+    public internal(set) var peakMemory: Int64 = 0
 
     /// Its output as text.
     public var text: String { String(decoding: output, as: UTF8.self) }
