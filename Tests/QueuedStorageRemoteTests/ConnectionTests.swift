@@ -65,4 +65,25 @@ import Testing
         #expect(outcome.status == 75, "\(outcome.text) \(outcome.errors)")
         #expect(outcome.text.contains("storage default: can't be reached"), "\(outcome.text)")
     }
+
+    @Test(arguments: RealRemote.allCases.filter { $0.fitsInTLS || $0.hasTLS })
+    func `a server with the certificate of another host isn't trusted, and one with its own is`(
+        _ remote: RealRemote
+    ) async throws {
+        let server = try #require(try await remote.server)
+        let proxy = remote.hasTLS ? nil : try await TestServer.start("tls-proxy")
+        try await proxy?.obey("target \(server.port)")
+        // Of those with TLS of their own, all but one ask for it on their usual port.
+        let port = proxy?.port ?? Int(server["tls"])
+        let place = { (host: String) in
+            try await remote.place(on: server, port: port, host: host, authority: (proxy ?? server)["ca"], file: "")
+        }
+
+        let own = try await check(place("127.0.0.1"))
+        let other = try await check(place("localhost"))
+
+        #expect(own.status == 0, "\(own.text) \(own.errors)")
+        #expect(other.status != 0)
+        #expect(other.text.contains("ertificate"), "\(other.text) \(other.errors)")
+    }
 }

@@ -41,6 +41,12 @@ package enum RealRemote: String, CaseIterable, Sendable {
     /// What the server checks of the secret; moto takes any.
     package var checksSecret: Bool { hasSecret && self != .s3 }
 
+    /// Whether it can be spoken to through TLS that somebody else puts around it.
+    package var fitsInTLS: Bool { [.s3, .s3OnSwift, .cloudFiles, .couchDB, .gridFS].contains(self) }
+
+    /// Whether it speaks TLS of its own, with a certificate for 127.0.0.1.
+    package var hasTLS: Bool { [.ftpEncrypted, .webDAV, .postgres].contains(self) }
+
     /// Whether a server that was ended comes back with what it had.
     package var survivesEnd: Bool { ![.s3, .gridFS].contains(self) }
 
@@ -49,33 +55,53 @@ package enum RealRemote: String, CaseIterable, Sendable {
     /// - Parameters:
     ///   - server: The server, where there is one.
     ///   - port: Another port than the server's, such as a proxy's.
+    ///   - name: What the host is called.
+    ///   - authority: The certificate of whoever speaks TLS at that port; nil where nobody does.
     ///   - file: A path that nobody else has, for what is a file.
     /// - Returns: Where it is, and what it wants to hear.
     /// - Throws: What keeps a bucket from being made.
-    package func place(on server: TestServer?, port: Int? = nil, file: String) async throws -> Place {
+    package func place(
+        on server: TestServer?,
+        port: Int? = nil,
+        host name: String = "127.0.0.1",
+        authority: String? = nil,
+        file: String
+    ) async throws -> Place {
         guard let server else { return Place(url: "sqlite://\(file)") }
-        let host = "127.0.0.1:\(port ?? server.port)"
+        let host = "\(name):\(port ?? server.port)"
+        let (http, suffix) = authority == nil ? ("http", "") : ("https", "s")
+        let trust = authority.map { "ca=\($0)" }
         switch self {
         case .s3, .s3OnSwift:
             let keys = S3Credentials(accessKeyID: server["s3AccessKeyID"], secretAccessKey: server["s3SecretAccessKey"])
             var options = S3Options()
             (options.endpoint, options.region, options.credentials) = (server["s3Endpoint"], server["s3Region"], keys)
             try await S3Storage("remotes", options).createBucket()
+            let endpoint = "\(http)%3A%2F%2F\(host.replacing(":", with: "%3A"))"
             return Place(
-                url:
-                    "s3://remotes?region=\(server["s3Region"])&endpoint=http%3A%2F%2F127.0.0.1%3A\(port ?? server.port)"
-                    + "&addressing=path&parallelParts=2",
+                url: "s3://remotes".with(
+                    "region=\(server["s3Region"])",
+                    "endpoint=\(endpoint)",
+                    "addressing=path",
+                    "parallelParts=2",
+                    trust
+                ),
                 secrets: [
                     "ACCESS_KEY_ID": server["s3AccessKeyID"], "SECRET_ACCESS_KEY": server["s3SecretAccessKey"],
                 ],
                 secret: "SECRET_ACCESS_KEY"
             )
         case .cloudFiles:
-            let user = server["user"].replacing(":", with: "%3A")
-            let account = server["storageURL"].replacing("127.0.0.1:\(server.port)", with: host)
+            let account = server["storageURL"].replacing("http://127.0.0.1:\(server.port)", with: "\(http)://\(host)")
             return Place(
-                url:
-                    "swift://remotes?auth=http://\(host)/auth/v1.0&user=\(user)&createsContainer=true&segmentSize=4194304&storageURL=\(account)",
+                url: "swift://remotes".with(
+                    "auth=\(http)://\(host)/auth/v1.0",
+                    "user=\(server["user"].replacing(":", with: "%3A"))",
+                    "createsContainer=true",
+                    "segmentSize=4194304",
+                    "storageURL=\(account)",
+                    trust
+                ),
                 password: server["password"]
             )
         case .sftp:
@@ -87,27 +113,37 @@ package enum RealRemote: String, CaseIterable, Sendable {
             return Place(url: "ftp://\(server["user"])@\(host)", password: server["password"])
         case .ftpEncrypted:
             return Place(
-                url: "ftp://\(server["user"])@\(host)?tls=required&ca=\(server["ca"])",
+                url: "ftp://\(server["user"])@\(host)".with("tls=required", "ca=\(server["ca"])"),
                 password: server["password"]
             )
         case .webDAV:
             return Place(
-                url: "dav://\(server["user"])@\(host)\(server["directory"])",
+                url: "dav\(suffix)://\(server["user"])@\(host)\(server["directory"])".with(trust),
                 password: server["password"]
             )
         case .couchDB:
-            return Place(url: "couchdb://\(server["user"])@\(host)/\(server["database"])", password: server["password"])
+            return Place(
+                url: "couchdb\(suffix)://\(server["user"])@\(host)/\(server["database"])".with(trust),
+                password: server["password"]
+            )
         case .mogileFS:
             let trackers = "127.0.0.1:\(server["tracker1"]),127.0.0.1:\(server["tracker2"])"
             return Place(url: "mogilefs://\(trackers)/\(server["domain"])")
         case .gridFS:
             return Place(
-                url: "mongodb://\(server["user"])@\(host)/\(server["database"])?prefix=remotes",
+                url: "mongodb://\(server["user"])@\(host)/\(server["database"])".with(
+                    "prefix=remotes",
+                    trust.map { "tls=true&\($0)" }
+                ),
                 password: server["password"]
             )
         case .postgres:
             return Place(
-                url: "postgres://\(server["user"])@\(host)/\(server["database"])?table=remotes",
+                url: "postgres://\(server["user"])@\(host)/\(server["database"])".with(
+                    "table=remotes",
+                    "tls=verify-full",
+                    "ca=\(server["ca"])"
+                ),
                 password: server["password"]
             )
         case .sqlite: return Place(url: "sqlite://\(file)")
@@ -146,5 +182,13 @@ package enum RealRemote: String, CaseIterable, Sendable {
         package func environment(with wrong: String) -> [String: String] {
             environment.merging(secretVariable.map { [$0: wrong] } ?? [:]) { $1 }
         }
+    }
+}
+
+extension String {
+    /// An address with options behind it.
+    fileprivate func with(_ options: String?...) -> String {
+        let options = options.compactMap { $0 }
+        return options.isEmpty ? self : "\(self)?\(options.joined(separator: "&"))"
     }
 }
