@@ -115,9 +115,16 @@ CREATE INDEX qstore_job_failed ON qstore_job (storage, kind) WHERE state = 'fail
 CREATE INDEX qstore_job_waitsForJob ON qstore_job (waitsForJob) WHERE waitsForJob IS NOT NULL;
 CREATE INDEX qstore_job_waitsForToken ON qstore_job (storage, waitsForToken) WHERE waitsForToken IS NOT NULL;
 
--- Drop-folder entries whose bytes were copied and committed, until the entries are removed.
+-- Drop-folder entries whose bytes were copied and committed, until the entries are removed; and what each was when the
+-- copy began, so that what is written to it later is noticed.
 CREATE TABLE qstore_take (
-    entry TEXT NOT NULL PRIMARY KEY
+    entry TEXT NOT NULL PRIMARY KEY,
+    size INTEGER NOT NULL CHECK (size >= 0),
+    -- In nanoseconds since 1970.
+    modifiedAt INTEGER NOT NULL,
+    changedAt INTEGER NOT NULL,
+    -- Of the copied bytes.
+    sha256 TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- Each group commit leaves its number under its process's random name: after a COMMIT that failed, the number tells

@@ -50,7 +50,7 @@ struct DropFolderWork {
         var largeInFlight = 0
         var done: [Handed] = []
         /// Copied files that only stillness spoke for: they are kept a while, and compared again.
-        var kept: [(handed: Handed, until: Duration)] = []
+        var kept: [(copied: Copied, until: Duration)] = []
         /// Files that can neither be saved nor put back now.
         var deferred: [(entry: TakenEntry, until: Duration)] = []
 
@@ -180,8 +180,7 @@ struct DropFolderWork {
     /// What became of a taken file.
     struct Handed: Sendable {
         enum Outcome: Sendable {
-            /// Saved; the file as it was when it was handed over.
-            case saved(StoredFile, TakenEntryState, FileStatus)
+            case saved(StoredFile, TakenEntryState)
             case skipped
             case refused(String)
             case stillOpen
@@ -190,6 +189,12 @@ struct DropFolderWork {
         }
         var entry: TakenEntry
         var outcome: Outcome
+    }
+
+    /// An entry whose bytes were copied, and what it was then.
+    struct Copied: Sendable {
+        var entry: TakenEntry
+        var before: CopiedEntry
     }
 
     private func hand(_ entry: TakenEntry) async -> Handed {
@@ -212,7 +217,8 @@ struct DropFolderWork {
                 inboxID: entry.inbox.id,
                 entry: "\(entry.token)/\(entry.id)",
                 isOurs: isOurs,
-                file: file
+                file: file,
+                status: status
             )
             let drop = DroppedFile(
                 name: name,
@@ -223,7 +229,7 @@ struct DropFolderWork {
                 schedule: options.mode.schedule(at: context.time.date())
             )
             return switch try await context.sink.take(drop) {
-            case .saved(let file, let state): Handed(entry: entry, outcome: .saved(file, state, status))
+            case .saved(let file, let state): Handed(entry: entry, outcome: .saved(file, state))
             case .skipped: Handed(entry: entry, outcome: .skipped)
             }
         } catch let error as SystemError where error.errno == ENOENT {
@@ -241,19 +247,15 @@ struct DropFolderWork {
     private func settle(_ hands: inout Hands, _ isStopping: Bool) async throws -> Bool {
         let done = hands.done
         hands.done = []
-        var copied: [Handed] = []
+        var copied: [Copied] = []
         var failed: [(TakenEntry, any Error)] = []
         for handed in done {
             switch handed.outcome {
-            case .saved(let file, let state, _):
+            case .saved(let file, let state):
                 saved(handed.entry, file)
-                if state == .copied {
-                    if handed.entry.isLeased {
-                        copied.append(handed)
-                    } else if !isStopping {
-                        hands.kept.append((handed, context.time.now() + options.settleTime))
-                    }
-                } else {
+                switch state {
+                case .copied(let before): copied.append(Copied(entry: handed.entry, before: before))
+                case .placed:
                     try await blocking { [intake] in
                         if handed.entry.hasSideFiles { try? handed.entry.removeCompanions() }
                         intake.prune(handed.entry.path)
@@ -271,7 +273,7 @@ struct DropFolderWork {
             case .failed(let error): failed.append((handed.entry, error))
             }
         }
-        try await remove(copied, &hands)
+        try await settle(copied, &hands)
         return try await settle(failed, &hands)
     }
 
@@ -302,17 +304,25 @@ struct DropFolderWork {
         if !isDone { hands.deferred.append((entry, context.time.now() + options.retryInterval)) }
     }
 
+    /// Deals with entries whose bytes were copied: where only stillness spoke for one, it is kept a while longer.
+    ///
+    /// When the folder stops meanwhile, whoever opens it next compares the entry with what the sink remembers of it.
+    private func settle(_ copied: [Copied], _ hands: inout Hands) async throws {
+        let until = context.time.now() + options.settleTime
+        hands.kept += copied.filter { !$0.entry.isLeased }.map { ($0, until) }
+        try await remove(copied.filter(\.entry.isLeased), &hands)
+    }
+
     /// Removes entries whose bytes were copied, and lets the sink forget them; what was written since is a new drop.
-    private func remove(_ copied: [Handed], _ hands: inout Hands) async throws {
+    private func remove(_ copied: [Copied], _ hands: inout Hands) async throws {
         guard !copied.isEmpty else { return }
         let renewed = try await blocking { [intake] in
             var renewed: [TakenEntry] = []
             var directories: [String: Directory] = [:]
-            for handed in copied {
-                let entry = handed.entry
+            for copied in copied {
+                let entry = copied.entry
                 do {
-                    if case .saved(let file, _, let status) = handed.outcome, try entry.wasWritten(since: status, file)
-                    {
+                    if try entry.wasWritten(since: copied.before) {
                         renewed.append(try entry.renewed(as: intake.newID()))
                     } else {
                         try entry.remove()
@@ -350,7 +360,7 @@ struct DropFolderWork {
         for (entry, error) in failed {
             switch states[entry.entry] {
             case .placed: continue
-            case .copied: try await remove([Handed(entry: entry, outcome: .gone)], &hands)
+            case .copied(let before): try await settle([Copied(entry: entry, before: before)], &hands)
             case nil:
                 if error is CancellationError { continue }
                 if let reason = Self.reasonForQuarantine(error) {
@@ -380,7 +390,7 @@ struct DropFolderWork {
 
     /// Tries again what was deferred, and removes what was kept for long enough.
     private func retry(_ hands: inout Hands, _ now: Duration) async throws {
-        let over = hands.kept.filter { $0.until <= now }.map(\.handed)
+        let over = hands.kept.filter { $0.until <= now }.map(\.copied)
         if !over.isEmpty {
             hands.kept.removeAll { $0.until <= now }
             try await remove(over, &hands)
@@ -414,16 +424,19 @@ struct DropFolderWork {
             }
             return
         }
-        var copied: [Handed] = []
+        var copied: [Copied] = []
         for entry in entries {
             switch states[entry.entry] {
             case .placed: continue
-            case .copied: copied.append(Handed(entry: entry, outcome: .gone))
+            case .copied(let before): copied.append(Copied(entry: entry, before: before))
             case nil:
                 if entry.size < options.largeFileSize { hands.small.append(entry) } else { hands.large.append(entry) }
             }
         }
-        try await remove(copied, &hands)
+        let asked = try await blocking { [copied] in
+            copied.map { Copied(entry: $0.entry.askingForLease(), before: $0.before) }
+        }
+        try await settle(asked, &hands)
     }
 
     private func summarize() {

@@ -60,7 +60,12 @@ extension CatalogTransaction {
         if let dueAt = file.dueAt {
             try insertTransfer(file.storage, id, generation, file.task, dueAt: dueAt.milliseconds)
         }
-        if let entry = file.takenEntry { try db.run(SQL.insertTake, [entry]) }
+        if let copied = file.copiedEntry {
+            try db.run(
+                SQL.insertTake,
+                [copied.entry, copied.size, copied.modifiedAt, copied.changedAt, copied.sha256]
+            )
+        }
         guard existing == nil else { return try row(id) }
         // What was written just now need not be read again.
         let date = Date(milliseconds: now)

@@ -52,8 +52,10 @@ enum SQL {
         size = ?, sha256 = ?, contentType = ?, state = ?, task = ?, ownerModel = ?, ownerRow = ?, ownerField = ?, \
         modifiedAt = ?, transferredAt = NULL WHERE id = ?
         """
-    static let insertTake = "INSERT OR IGNORE INTO qstore_take (entry) VALUES (?)"
-    static let hasTake = "SELECT 1 FROM qstore_take WHERE entry = ?"
+    static let insertTake = """
+        INSERT OR REPLACE INTO qstore_take (entry, size, modifiedAt, changedAt, sha256) VALUES (?, ?, ?, ?, ?)
+        """
+    static let take = "SELECT entry, size, modifiedAt, changedAt, sha256 FROM qstore_take WHERE entry = ?"
     static let deleteTake = "DELETE FROM qstore_take WHERE entry = ?"
     static let renameFile = "UPDATE qstore_file SET name = ? WHERE id = ?"
     static let settleFile = """
@@ -226,7 +228,7 @@ enum SQL {
     /// The statements whose cost must not grow with the number of files, jobs or events.
     static let hot: [String] = [
         storage, pauseStorage, isPaused, dropFolder,
-        fileByID, fileByName, deletedFile, unsettled, hasPlace, insertFile, replaceFile, insertTake, hasTake,
+        fileByID, fileByName, deletedFile, unsettled, hasPlace, insertFile, replaceFile, insertTake, take,
         deleteTake,
         renameFile, settleFile, deleteFile, localIsGone, remoteIsLost,
         setFileState, insertTransfer, insertRepeatedTransfer, insertLocalDeletion, deleteLocalDeletion, transferOfFile,

@@ -80,8 +80,14 @@ extension SQLiteCatalog: Catalog {
         }
     }
 
-    public func recorded(takenEntries entries: [String]) async throws -> Set<String> {
-        try await read { db in Set(try entries.filter { try db.first(SQL.hasTake, [$0]) { _ in true } ?? false }) }
+    public func recorded(takenEntries entries: [String]) async throws -> [CopiedEntry] {
+        try await read { db in
+            try entries.compactMap { entry in
+                try db.first(SQL.take, [entry]) {
+                    CopiedEntry(entry: $0[0], size: $0[1], modifiedAt: $0[2], changedAt: $0[3], sha256: $0[4])
+                }
+            }
+        }
     }
 
     public func forget(takenEntries entries: [String]) async throws {

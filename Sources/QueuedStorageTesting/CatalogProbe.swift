@@ -40,7 +40,7 @@ struct CatalogProbe: Sendable {
         task: String = "Transfer",
         dueAt: Date? = .distantPast,
         owner: FileOwner? = nil,
-        takenEntry: String? = nil
+        copiedEntry: CopiedEntry? = nil
     ) -> NewFile {
         NewFile(
             storage: storage,
@@ -50,7 +50,7 @@ struct CatalogProbe: Sendable {
             task: task,
             dueAt: dueAt,
             owner: owner,
-            takenEntry: takenEntry
+            copiedEntry: copiedEntry
         )
     }
 

@@ -127,16 +127,28 @@ extension CatalogRequirement {
         },
         CatalogRequirement("remembers the drop-folder entries that it has recorded, until they are forgotten") {
             probe in
-            _ = try await probe.catalog.record(probe.new(takenEntry: "I/T/1"))
+            let copied = [
+                CopiedEntry(entry: "I/T/1", size: 3, modifiedAt: 1, changedAt: .max, sha256: "abc"),
+                CopiedEntry(entry: "I/T/2", size: 0, modifiedAt: -1, changedAt: 2),
+            ]
+            for (number, entry) in copied.enumerated() {
+                _ = try await probe.catalog.record(probe.new("\(number)", copiedEntry: entry))
+            }
 
-            try require(try await probe.other.recorded(takenEntries: ["I/T/1", "I/T/2"]), is: ["I/T/1"], "recorded")
+            try require(
+                try await probe.other.recorded(takenEntries: ["I/T/1", "I/T/2", "I/T/3"]),
+                is: copied,
+                "recorded"
+            )
             try await probe.catalog.forget(takenEntries: ["I/T/1", "I/T/9"])
-            try require(try await probe.catalog.recorded(takenEntries: ["I/T/1"]), is: [], "forgotten")
+            let left = try await probe.catalog.recorded(takenEntries: ["I/T/1", "I/T/2"])
+            try require(left, is: [copied[1]], "forgotten")
         },
         CatalogRequirement("records no drop-folder entry with a file that it refuses") { probe in
             try await probe.record()
             try await require(.nameTaken, "record") {
-                try await probe.catalog.record(probe.new(takenEntry: "I/T/1"))
+                let copied = CopiedEntry(entry: "I/T/1", size: 3, modifiedAt: 1, changedAt: 2)
+                try await probe.catalog.record(probe.new(copiedEntry: copied))
             }
 
             try require(try await probe.catalog.recorded(takenEntries: ["I/T/1"]), is: [], "recorded")

@@ -60,12 +60,14 @@ import QueuedStorageCore
             let folder = DropFolderRegistration(id: "inbox1", path: arguments[1], storage: "s")
             try storage.register(folder)
             let path = arguments[1] + "/.qstore/taken/token1/id1"
+            let file = try OpenFile(source: path)
             let taken = TakenFile(
                 inbox: arguments[1],
                 inboxID: "inbox1",
                 entry: "token1/id1",
                 isOurs: true,
-                file: try OpenFile(source: path)
+                file: file,
+                status: try file.status()
             )
             let staged = try await storage.stage(taken)
             say(staged.place)

@@ -45,7 +45,9 @@ private struct CountingSink: DropSink {
     let occupiedPaths: [String] = []
 
     func begin(_ folder: DropFolderRegistration) async throws {}
-    func take(_ drop: DroppedFile) async throws -> DropOutcome { .saved(.stored(drop.name, size: 1), .copied) }
+    func take(_ drop: DroppedFile) async throws -> DropOutcome {
+        .saved(.stored(drop.name, size: 1), .copied(CopiedEntry(drop.taken, sha256: nil)))
+    }
     func recorded(takenEntries entries: [String]) async throws -> [String: TakenEntryState] { [:] }
     func forget(takenEntries entries: [String]) async throws {}
 }

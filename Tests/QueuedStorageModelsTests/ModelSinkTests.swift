@@ -30,12 +30,14 @@ import Testing
             let entry = "token/\(UUID().uuidString)"
             let place = "\(path)/.qstore/taken/\(entry)"
             try text.write(toFile: place, atomically: false, encoding: .utf8)
+            let file = try OpenFile(source: place)
             let taken = TakenFile(
                 inbox: path,
                 inboxID: "inbox",
                 entry: entry,
                 isOurs: isOurs,
-                file: try OpenFile(source: place)
+                file: file,
+                status: try file.status()
             )
             return DroppedFile(
                 name: name,
@@ -70,13 +72,14 @@ import Testing
 
             #expect(file.name == "photos/2024/02/29/trip/day 1/cat.jpg")
             #expect(file.owner == FileOwner(model: "photo", row: "1", field: "image"))
-            #expect(state == (isOurs ? .placed : .copied))
+            let copied = CopiedEntry(drop.taken, sha256: nil)
+            #expect(state == (isOurs ? .placed : .copied(copied)))
             let row = try #require(try await bench.pool.read { try Photo.fetchOne($0) })
             #expect(row.title == "cat")
             #expect(try await row.image?.text() == "meow")
             let entry = "inbox/\(drop.taken.entry)"
             let recorded = try await sink.recorded(takenEntries: [entry])
-            #expect(isOurs || recorded == [entry: .copied])
+            #expect(isOurs || recorded == [entry: .copied(copied)])
             try await sink.forget(takenEntries: [entry])
         }
     }

@@ -152,10 +152,10 @@ public protocol Catalog: Sendable {
     /// The subset of drop-folder entries whose bytes a commit has recorded already.
     ///
     /// - Parameter entries: Entries (`INBOXID/TOKEN/ID`).
-    /// - Returns: Those of `entries` that were copied, and must not be saved again.
+    /// - Returns: Those of `entries` that were copied, as they were recorded: they must not be saved again.
     /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
     ///   can't be read now.
-    func recorded(takenEntries entries: [String]) async throws -> Set<String>
+    func recorded(takenEntries entries: [String]) async throws -> [CopiedEntry]
 
     /// Forgets drop-folder entries: they are gone, durably.
     ///

@@ -146,9 +146,9 @@ public struct NewFile: Sendable {
     public var dueAt: Date?
     /// The model's row and field that it belongs to, if any.
     public var owner: FileOwner?
-    /// The drop folder's entry (`INBOXID/TOKEN/ID`) that the bytes were copied from, noted in the same commit, so that
-    /// nobody takes it again before it is removed.
-    public var takenEntry: String?
+    /// The drop folder's entry that the bytes were copied from, noted in the same commit, so that nobody takes it again
+    /// before it is removed, and whoever removes it sees whether it was written since.
+    public var copiedEntry: CopiedEntry?
 
     /// Describes a file that is to be recorded.
     ///
@@ -160,7 +160,7 @@ public struct NewFile: Sendable {
     ///   - task: The name of the task that shall transfer it.
     ///   - dueAt: When its transfer is due; nil for none.
     ///   - owner: The model's row and field that it belongs to.
-    ///   - takenEntry: The drop folder's entry that the bytes were copied from.
+    ///   - copiedEntry: The drop folder's entry that the bytes were copied from.
     public init(
         storage: String,
         name: String,
@@ -169,7 +169,7 @@ public struct NewFile: Sendable {
         task: String = "Transfer",
         dueAt: Date?,
         owner: FileOwner? = nil,
-        takenEntry: String? = nil
+        copiedEntry: CopiedEntry? = nil
     ) {
         self.storage = storage
         self.name = name
@@ -178,6 +178,6 @@ public struct NewFile: Sendable {
         self.task = task
         self.dueAt = dueAt
         self.owner = owner
-        self.takenEntry = takenEntry
+        self.copiedEntry = copiedEntry
     }
 }

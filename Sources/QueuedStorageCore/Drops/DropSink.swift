@@ -57,8 +57,8 @@ extension DropSink {
 public enum TakenEntryState: Hashable, Sendable {
     /// The entry is where a committed file's bytes are; the local storage will rename it away.
     case placed
-    /// The bytes were copied and committed; the entry is to be removed, and then forgotten.
-    case copied
+    /// The bytes were copied and committed; the entry is to be removed if it is still what it was, and then forgotten.
+    case copied(CopiedEntry)
 }
 
 /// A file that was taken from a drop folder, and what is to be done with it.

@@ -51,11 +51,12 @@ extension QueuedStorage: DropSink {
         let entry = "\(drop.taken.inboxID)/\(drop.taken.entry)"
         // Bytes that are kept where they were taken are named by the row itself.
         let isKept = staged.place == "inbox/\(entry)"
-        request.takenEntry = isKept ? nil : entry
+        let copied = isKept ? nil : CopiedEntry(drop.taken, sha256: staged.sha256)
+        request.copiedEntry = copied
         guard let file = try await commit(staged, name, request, isTaken: isKept, record: record) else {
             return .skipped
         }
-        return .saved(file, isKept ? .placed : .copied)
+        return .saved(file, copied.map(TakenEntryState.copied) ?? .placed)
     }
 
     /// What the catalog knows of a drop folder's taken entries.
@@ -70,7 +71,7 @@ extension QueuedStorage: DropSink {
         var states = Dictionary(
             uniqueKeysWithValues: placed.map { (String($0.dropFirst("inbox/".count)), TakenEntryState.placed) }
         )
-        for entry in try await catalog.recorded(takenEntries: entries) { states[entry] = .copied }
+        for copied in try await catalog.recorded(takenEntries: entries) { states[copied.entry] = .copied(copied) }
         return states
     }
 

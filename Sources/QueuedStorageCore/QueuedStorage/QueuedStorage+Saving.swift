@@ -16,8 +16,8 @@ package struct SaveRequest: Sendable {
     package var schedule = DroppedFile.Schedule.automatic
     /// The model's row and field that it belongs to.
     package var owner: FileOwner?
-    /// The drop folder's entry that the bytes come from.
-    package var takenEntry: String?
+    /// The drop folder's entry that the bytes were copied from.
+    package var copiedEntry: CopiedEntry?
 
     package init(name: String) { self.name = name }
 }
@@ -173,7 +173,7 @@ extension QueuedStorage {
             task: task.name,
             dueAt: dueAt,
             owner: request.owner,
-            takenEntry: request.takenEntry
+            copiedEntry: request.copiedEntry
         )
     }
 

@@ -185,12 +185,22 @@ public struct TakenFile: Sendable {
     public var isOurs: Bool
     /// The file, open for reading.
     package var file: OpenFile
+    /// What the file was before anybody read it.
+    package var status: FileStatus
 
-    package init(inbox: String, inboxID: String, entry: String, isOurs: Bool, file: OpenFile) {
+    package init(
+        inbox: String,
+        inboxID: String,
+        entry: String,
+        isOurs: Bool,
+        file: OpenFile,
+        status: FileStatus
+    ) {
         self.inbox = inbox
         self.inboxID = inboxID
         self.entry = entry
         self.isOurs = isOurs
         self.file = file
+        self.status = status
     }
 }

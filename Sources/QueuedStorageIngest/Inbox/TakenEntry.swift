@@ -19,7 +19,7 @@ struct TakenEntry: Sendable {
     /// What the file was when it was found to be done.
     let size: Int64
     /// Whether the kernel said that nobody had it open for writing.
-    let isLeased: Bool
+    private(set) var isLeased: Bool
     /// What may go with a file, by the drop folder's options.
     let companionKinds: [Companion]
     /// Whether anything besides the file may lie here for it.
@@ -238,15 +238,24 @@ struct TakenEntry: Sendable {
         return (file, status, lease == EAGAIN ? nil : isOurs, try metadata())
     }
 
-    /// Whether the bytes may be others than those that were saved.
+    /// The entry after the kernel was asked whether somebody has its file open for writing.
+    func askingForLease() -> Self {
+        guard Probe.hasLeases(inbox.fileSystem), let file = try? directory.open(name) else { return self }
+        var entry = self
+        entry.isLeased = clinux_lease_probe(file.descriptor) == 0
+        return entry
+    }
+
+    /// Whether the bytes are others than those that were copied.
     ///
-    /// Its change time alone also moves when another link goes; then the bytes decide.
-    func wasWritten(since before: FileStatus, _ stored: StoredFile) throws -> Bool {
+    /// Its change time alone also moves when another link goes, or its owner; then the bytes decide.
+    func wasWritten(since before: CopiedEntry) throws -> Bool {
         let file = try directory.open(name)
         let status = try file.status()
-        if status.isUnchanged(before) { return false }
-        guard status.size == before.size, let saved = stored.sha256 else { return true }
-        return try file.sha256() != saved
+        guard status.size == before.size else { return true }
+        if status.modified == before.modifiedAt, status.changed == before.changedAt { return false }
+        guard let copied = before.sha256 else { return true }
+        return try file.sha256() != copied
     }
 
     /// The sidecar's bytes; nil if there is none, or if it is too large to be one.

@@ -261,12 +261,14 @@ struct TestInbox {
 
     func take(_ text: String, isOurs: Bool) throws -> TakenFile {
         try Data(text.utf8).write(to: URL(fileURLWithPath: entry))
+        let file = try OpenFile(source: entry)
         return TakenFile(
             inbox: path,
             inboxID: "inbox1",
             entry: "token1/id1",
             isOurs: isOurs,
-            file: try OpenFile(source: entry)
+            file: file,
+            status: try file.status()
         )
     }
 }

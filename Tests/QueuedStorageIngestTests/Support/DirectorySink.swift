@@ -59,7 +59,9 @@ final class DirectorySink: DropSink {
         let file = Self.file(entry)
         let draft = "\(directory)/\(file).draft"
         try Data(Array(drop.name.utf8) + [0] + bytes).write(to: URL(filePath: draft))
-        try Data(Array((leaves ? "placed" : "copied").utf8)).write(to: URL(filePath: "\(directory)/entries/\(file)"))
+        let copied = CopiedEntry(drop.taken, sha256: nil)
+        let note = leaves ? "placed" : "\(copied.size) \(copied.modifiedAt) \(copied.changedAt)"
+        try Data(Array(note.utf8)).write(to: URL(filePath: "\(directory)/entries/\(file)"))
         guard rename(draft, "\(directory)/saved/\(file)") == 0 else { throw SystemError(errno, "rename") }
         drops.withLock {
             $0.append(
@@ -74,15 +76,20 @@ final class DirectorySink: DropSink {
             )
         }
         try await after(drop)
-        return .saved(.stored(drop.name, size: Int64(bytes.count)), leaves ? .placed : .copied)
+        return .saved(.stored(drop.name, size: Int64(bytes.count)), leaves ? .placed : .copied(copied))
     }
 
     func recorded(takenEntries entries: [String]) async throws -> [String: TakenEntryState] {
         var states: [String: TakenEntryState] = [:]
         for entry in entries where access("\(directory)/saved/\(Self.file(entry))", F_OK) == 0 {
-            if let state = try? Data(contentsOf: URL(filePath: "\(directory)/entries/\(Self.file(entry))")) {
-                states[entry] = state.elementsEqual("placed".utf8) ? .placed : .copied
+            guard let note = try? Data(contentsOf: URL(filePath: "\(directory)/entries/\(Self.file(entry))")) else {
+                continue
             }
+            let numbers = String(decoding: note, as: UTF8.self).split(separator: " ").compactMap { Int64($0) }
+            states[entry] =
+                numbers.count == 3
+                ? .copied(CopiedEntry(entry: entry, size: numbers[0], modifiedAt: numbers[1], changedAt: numbers[2]))
+                : .placed
         }
         return states
     }
