@@ -78,6 +78,25 @@ import Testing
         }
     }
 
+    @Test func `a hard-linked file is saved once although its other link goes`() async throws {
+        try await withTemporaryDirectory { directory in
+            mkdir("\(directory)/inbox", 0o755)
+            try Data("x".utf8).write(to: URL(fileURLWithPath: "\(directory)/original"))
+            #expect(link("\(directory)/original", "\(directory)/inbox/linked") == 0)
+            let sink = HookedSink(
+                storage: try Bench(directory).storage,
+                afterTake: { _ in unlink("\(directory)/original") }
+            )
+
+            let summary = try await Self.folder(directory, into: sink).takeOnce()
+
+            #expect(summary.taken == 1)
+            let texts = try await Self.texts(directory)
+            #expect(texts == ["x"])
+            #expect(Self.taken(directory) == [])
+        }
+    }
+
     // MARK: Support
 
     private static func folder(

@@ -72,7 +72,10 @@ import Testing
 
             #expect(file.name == "photos/2024/02/29/trip/day 1/cat.jpg")
             #expect(file.owner == FileOwner(model: "photo", row: "1", field: "image"))
-            let copied = CopiedEntry(drop.taken, sha256: nil)
+            let copied = CopiedEntry(
+                drop.taken,
+                sha256: "404cdd7bc109c432f8cc2443b45bcfe95980f5107215c645236e577929ac3e52"
+            )
             #expect(state == (isOurs ? .placed : .copied(copied)))
             let row = try #require(try await bench.pool.read { try Photo.fetchOne($0) })
             #expect(row.title == "cat")

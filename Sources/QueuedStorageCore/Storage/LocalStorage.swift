@@ -30,6 +30,8 @@ public protocol LocalStorage: Storage {
     /// Keeps a file that was taken from a drop folder: where it lies if the location can place it from there by
     /// renaming and nobody else can still write to it, else as a copy in the staging area. Synced either way.
     ///
+    /// A copy is hashed, so that the taken file can be compared with it before it is removed.
+    ///
     /// - Parameter taken: The taken file.
     /// - Returns: Where the bytes are; `inbox/…` if they stayed where they were taken.
     /// - Throws: ``StorageError`` with ``StorageError/Code/full`` if there is no room for a copy; the taken file is

@@ -54,7 +54,7 @@ extension FileSystemStorage: LocalStorage {
         } catch {
             throw StorageError.couldNot("staged", taken.entry, error)
         }
-        return try await stage(FileContent(.open(taken.file)), computesSHA256: false)
+        return try await stage(FileContent(.open(taken.file)), computesSHA256: true)
     }
 
     /// Keeps a taken file where it lies; nil if its bytes must be copied.

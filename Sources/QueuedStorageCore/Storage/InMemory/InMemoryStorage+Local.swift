@@ -22,7 +22,7 @@ extension InMemoryStorage: LocalStorage {
     }
 
     public func stage(_ taken: TakenFile) async throws -> StagedFile {
-        try await stage(FileContent(.open(taken.file)), computesSHA256: false)
+        try await stage(FileContent(.open(taken.file)), computesSHA256: true)
     }
 
     public func discard(_ place: String) throws {
