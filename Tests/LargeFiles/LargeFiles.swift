@@ -35,7 +35,7 @@ struct LargeFiles: AsyncParsableCommand {
             remotes.isEmpty || remotes.contains { remote.rawValue.localizedCaseInsensitiveContains($0) }
         }
         guard !chosen.isEmpty else { throw ValidationError("no remote is called \(remotes.joined(separator: ", "))") }
-        print(Self.row("remote", "file", "save", "transfer", "get", "seconds"))
+        Self.say("remote", "file", "save", "transfer", "get", "seconds")
         var isFlat = true
         for remote in chosen {
             let first = try await Trial(remote, mebibytes: small).run()
@@ -51,8 +51,9 @@ struct LargeFiles: AsyncParsableCommand {
         }
     }
 
-    static func row(_ columns: String...) -> String {
-        zip(columns, [26, 10, 10, 10, 10, 8]).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }
-            .joined(separator: " ")
+    /// Prints a row at once, whoever reads it.
+    static func say(_ columns: String...) {
+        let row = zip(columns, [26, 10, 10, 10, 10, 8]).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }
+        FileHandle.standardOutput.write(Data((row.joined(separator: " ") + "\n").utf8))
     }
 }

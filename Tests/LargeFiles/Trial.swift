@@ -36,15 +36,13 @@ struct Trial {
             let get = try await step("get \(name)", sandbox, place, then: "| cmp - large.bin")
             let seconds = (ContinuousClock.now - began) / .seconds(1)
             _ = try await step("rm \(name)", sandbox, place)
-            print(
-                LargeFiles.row(
-                    remote.rawValue,
-                    "\(mebibytes) MiB",
-                    mebibyteText(save),
-                    mebibyteText(transfer),
-                    mebibyteText(get),
-                    String(format: "%.1f", seconds)
-                )
+            LargeFiles.say(
+                remote.rawValue,
+                "\(mebibytes) MiB",
+                mebibyteText(save),
+                mebibyteText(transfer),
+                mebibyteText(get),
+                String(format: "%.1f", seconds)
             )
             result.peak = max(save, transfer, get)
         }
