@@ -1,5 +1,6 @@
 import FoundationEssentials
 import QueuedStorageCore
+import TestSupport
 import Testing
 
 @testable import QueuedStorageGridFS

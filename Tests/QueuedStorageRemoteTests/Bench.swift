@@ -55,17 +55,6 @@ struct Bench: Sendable {
         try sandbox.start(arguments + flags, environment: variables)
     }
 
-    /// Bytes that a file has, whose reading shows what is in the wrong place.
-    static func content(_ count: Int) -> Data {
-        var state: UInt64 = 0x9E37_79B9_7F4A_7C15
-        var bytes = [UInt64](repeating: 0, count: (count + 7) / 8)
-        for index in bytes.indices {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            bytes[index] = state
-        }
-        return bytes.withUnsafeBytes { Data($0.prefix(count)) }
-    }
-
     /// What is known of a file.
     func file(_ name: String) async throws -> [String: Any] {
         let listed = try await ask(["files", "--json"])

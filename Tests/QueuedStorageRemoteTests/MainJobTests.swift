@@ -12,9 +12,9 @@ import Testing
         try await Bench.with(remote) { bench in
             let files = [
                 "\(bench.prefix)-ein Gruß.txt": Data("hello".utf8),
-                "\(bench.prefix)-large.bin": Bench.content(20 << 20),
+                "\(bench.prefix)-large.bin": Data(pattern(20 << 20)),
                 "\(bench.prefix)-empty": Data(),
-                "\(bench.prefix)/deep/er.bin": Bench.content(100_000),
+                "\(bench.prefix)/deep/er.bin": Data(pattern(100_000)),
             ]
             try bench.sandbox.makeDirectory("inbox/\(bench.prefix)/deep")
             for (name, content) in files { try bench.sandbox.write(content, to: "inbox/\(name)") }
@@ -36,7 +36,7 @@ import Testing
         let proxy = try await remote.proxy()
         try await Bench.with(remote, port: proxy?.port) { bench in
             let name = "\(bench.prefix)-large.bin"
-            let content = Bench.content(40 << 20)
+            let content = Data(pattern(40 << 20))
             try bench.sandbox.write(content, to: "large.bin")
             let saved = try await bench.run(["save", name, "large.bin", "--task", "TransferAndDelete"])
             #expect(saved.status == 0, "\(saved.errors)")
@@ -69,7 +69,7 @@ import Testing
         let proxy = try await remote.proxy(to: server)
         try await Bench.with(remote, on: server, port: proxy?.port) { bench in
             let name = "\(bench.prefix)-large.bin"
-            let content = Bench.content(40 << 20)
+            let content = Data(pattern(40 << 20))
             try bench.sandbox.write(content, to: "large.bin")
             _ = try await bench.run(["save", name, "large.bin", "--task", "TransferAndDelete"])
             proxy?.stall(afterSending: 20 << 20)

@@ -52,18 +52,6 @@ extension CloudFilesStorage {
     }
 }
 
-/// Content for checks: bytes that don't repeat in a short period.
-func pattern(_ count: Int, seed: UInt32 = 0x9E37_79B9) -> [UInt8] {
-    var state = seed
-    return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-        for index in 0..<count {
-            state = state &* 1_664_525 &+ 1_013_904_223
-            buffer[index] = UInt8(truncatingIfNeeded: state >> 24)
-        }
-        filled = count
-    }
-}
-
 /// A stream of bytes in pieces of odd sizes.
 func stream(_ bytes: [UInt8], size: Int64?, pieces: Int = 70_001) -> FileContent {
     let buffers = AsyncStream<ArraySlice<UInt8>> { continuation in

@@ -70,18 +70,6 @@ enum ServerKind: String, CaseIterable, CustomTestStringConvertible {
 /// A directory's name that no other test has.
 func ownDirectory() -> String { "test-" + String(FileName.randomIdentifier().prefix(12)) }
 
-/// Bytes that don't repeat in a short period.
-func pattern(_ count: Int) -> [UInt8] {
-    var state: UInt32 = 0x9E37_79B9
-    return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-        for index in 0..<count {
-            state = state &* 1_664_525 &+ 1_013_904_223
-            buffer[index] = UInt8(truncatingIfNeeded: state >> 24)
-        }
-        initialized = count
-    }
-}
-
 /// Requires an act to fail as a storage's, and returns how.
 func failure(_ act: () async throws -> some Any) async -> StorageError? {
     do {

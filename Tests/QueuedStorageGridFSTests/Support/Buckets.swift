@@ -34,18 +34,6 @@ struct TestBucket: Sendable {
     }
 }
 
-/// Bytes that don't repeat in a short period, so that a piece in the wrong place shows.
-func pattern(_ count: Int, seed: UInt32 = 0x9E37_79B9) -> [UInt8] {
-    var state = seed
-    return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-        for index in 0..<count {
-            state = state &* 1_664_525 &+ 1_013_904_223
-            buffer[index] = UInt8(truncatingIfNeeded: state >> 24)
-        }
-        initialized = count
-    }
-}
-
 extension Storage {
     /// Stores bytes under a name.
     @discardableResult

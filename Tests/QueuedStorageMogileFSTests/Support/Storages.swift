@@ -16,15 +16,6 @@ extension MogileFSStorage {
     }
 }
 
-/// Content for checks: bytes that don't repeat in a short period.
-func pattern(_ count: Int, seed: UInt32 = 0x9E37_79B9) -> [UInt8] {
-    var state = seed
-    return (0..<count).map { _ in
-        state = state &* 1_664_525 &+ 1_013_904_223
-        return UInt8(truncatingIfNeeded: state >> 24)
-    }
-}
-
 extension Storage {
     @discardableResult
     func put(_ bytes: [UInt8], _ name: String, replaces: Bool = false) async throws -> StoredObject {

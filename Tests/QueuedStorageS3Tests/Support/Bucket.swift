@@ -49,15 +49,3 @@ extension TestServer {
         return try S3Storage(bucket, options, environment: ProcessEnvironment([:]), time: time)
     }
 }
-
-/// Bytes that don't repeat in a short period, so that a piece in the wrong place shows.
-func pattern(_ count: Int) -> [UInt8] {
-    var state: UInt32 = 0x9E37_79B9
-    return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-        for index in 0..<count {
-            state = state &* 1_664_525 &+ 1_013_904_223
-            buffer[index] = UInt8(truncatingIfNeeded: state >> 24)
-        }
-        initialized = count
-    }
-}

@@ -42,23 +42,3 @@ extension SFTPStorage {
         return try SFTPStorage(configuration, password: Secret(password ?? server["password"]))
     }
 }
-
-/// Content for checks: blocks of an odd size, each with its number in it, so that a piece in the wrong place shows.
-func pattern(_ count: Int) -> [UInt8] {
-    var state: UInt32 = 0x9E37_79B9
-    let block = (0..<min(count, 65_521)).map { _ in
-        state = state &* 1_664_525 &+ 1_013_904_223
-        return UInt8(truncatingIfNeeded: state >> 24)
-    }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(count + block.count)
-    while bytes.count < count {
-        let number = UInt32(bytes.count / 65_521)
-        bytes += block
-        for index in 0..<min(4, count) {
-            bytes[bytes.count - block.count + index] = UInt8(truncatingIfNeeded: number >> UInt32(8 * index))
-        }
-    }
-    bytes.removeLast(bytes.count - count)
-    return bytes
-}
