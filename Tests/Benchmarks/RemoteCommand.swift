@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import QueuedStorageCloudFiles
 import QueuedStorageCore
 import QueuedStorageFTP
@@ -53,7 +54,10 @@ struct RemoteCommand: AsyncParsableCommand {
     }
 
     private static func upload(_ path: String, as name: String, to remote: any Storage) async throws {
-        let size = (try FileManager.default.attributesOfItem(atPath: path)[.size] as? NSNumber)?.int64Value ?? 0
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw CocoaError(.fileReadNoSuchFile) }
+        // The worker has it from the catalog.
+        let size = Int64(status.st_size)
         let stored =
             if let remote = remote as? any ResumableStorage, size >= remote.resumableFrom {
                 try await uploadInPieces(path, size, as: name, to: remote)
