@@ -1,5 +1,6 @@
 """What each program is told: for each remote, the servers of Tests/Servers and who talks to them."""
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from typing import Callable
@@ -36,10 +37,15 @@ class Remote:
     name: str
     programs: list
     rclone: 'Rclone'
+    #: Where the server keeps its files, if that is a directory.
+    directory: str = None
 
     def clear(self, place):
         """Removes what was uploaded to a place; what a program didn't bring isn't there to be removed."""
-        self.rclone.run('purge', place, check=False)
+        if self.directory:
+            shutil.rmtree(os.path.join(self.directory, place), ignore_errors=True)
+        else:
+            self.rclone.run('purge', place, check=False)
 
 
 class Rclone:
@@ -113,7 +119,7 @@ def sftp(name, facts, options, scratch):
         Program('sftp', lambda directory, place: batch(f'mkdir {root}/{place}', f'lcd {directory}', f'cd {root}/{place}',
                                                        'put *'),
                 lambda place, directory: batch(f'lcd {directory}', f'cd {root}/{place}', 'get *')),
-    ], rclone)
+    ], rclone, root)
 
 
 def ftp(name, facts, options, scratch):
@@ -121,10 +127,12 @@ def ftp(name, facts, options, scratch):
     # rclone takes passwords in a form of its own.
     obscured = subprocess.run(['rclone', 'obscure', '-'], input=password, capture_output=True, text=True, check=True)
     rclone = Rclone('ftp', '', dict(HOST='127.0.0.1', PORT=port, USER=user, PASS=obscured.stdout.strip()), options.tasks)
+    # Where it reads a file in several parts at once, it takes the server's word that one was broken off for a failure.
+    rclone.environment['RCLONE_MULTI_THREAD_STREAMS'] = '0'
     return Remote(name, [
         qstore(options, lambda place: f'ftp://{user}@127.0.0.1:{port}/{place}', dict(QSTORE_BENCH_PASSWORD=password)),
         rclone.program,
-    ], rclone)
+    ], rclone, facts['directory'])
 
 
 def swift(name, facts, options, scratch):
