@@ -208,6 +208,7 @@ let package = Package(
         .executableTarget(
             name: "QueuedStorageCLI",
             dependencies: [
+                "CLinux",
                 "QueuedStorageCloudFiles",
                 "QueuedStorageCouchDB",
                 "QueuedStorageDatabase",

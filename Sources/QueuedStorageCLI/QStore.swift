@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Glibc
 
 /// The command `qstore`.
@@ -45,9 +46,8 @@ struct Main {
     static func main() async {
         // A reader that goes away, as head does, is an error of the write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        // Parts of files go back to the kernel when they were sent. By itself the allocator comes to keep such buffers for
-        // later, in pools of several threads, and memory grows with the file.
-        mallopt(M_MMAP_THRESHOLD, 1 << 20)
+        // Parts of files go back to the kernel when they were sent; else memory would grow with the file.
+        clinux_return_blocks(1 << 20)
         do {
             let command = try QStore.parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

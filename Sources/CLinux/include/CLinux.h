@@ -158,4 +158,10 @@ int clinux_spawn(const char *file, char *const arguments[], char *const environm
 /// Fills a buffer with random bytes that nobody can guess (getrandom(2)). Returns errno.
 int clinux_random(void *buffer, size_t count);
 
+// MARK: Memory
+
+/// Lets the allocator (mallopt(3)) return blocks of a size or larger to the kernel as soon as they are freed. By itself it
+/// comes to keep them for later, in pools of several threads.
+void clinux_return_blocks(int size);
+
 #endif
