@@ -148,7 +148,7 @@ extension CatalogRequirement {
             try await probe.record()
             try await require(.nameTaken, "record") {
                 let copied = CopiedEntry(entry: "I/T/1", size: 3, modifiedAt: 1, changedAt: 2)
-                try await probe.catalog.record(probe.new(copiedEntry: copied))
+                _ = try await probe.catalog.record(probe.new(copiedEntry: copied))
             }
 
             try require(try await probe.catalog.recorded(takenEntries: ["I/T/1"]), is: [], "recorded")
