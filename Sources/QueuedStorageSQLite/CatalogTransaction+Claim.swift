@@ -87,6 +87,7 @@ extension CatalogTransaction {
                 dueAt: Date(milliseconds: row[3]),
                 storage: row[4],
                 file: file,
+                generation: row[10],
                 remoteName: row[5],
                 task: row[6],
                 plannedObject: planned,

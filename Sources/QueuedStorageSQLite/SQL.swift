@@ -122,6 +122,14 @@ enum SQL {
         SELECT id, state = 'running' OR (state = 'queued' AND waitsForJob IS NULL AND tries = 0 AND dueAt <= ?) \
         FROM qstore_job WHERE file = ? AND kind = 'deleteRemote' AND remoteName = ?
         """
+    static let lacksSHA256 = """
+        SELECT 1 FROM qstore_job WHERE file = ? AND kind = 'deleteRemote' AND generation = ? \
+        AND expectedSize IS NOT NULL AND expectedSHA256 IS NULL
+        """
+    static let noteSHA256 = """
+        UPDATE qstore_job SET expectedSHA256 = ? WHERE file = ? AND kind = 'deleteRemote' AND generation = ? \
+        AND expectedSize = ? AND expectedSHA256 IS NULL
+        """
     static let runningJob = """
         SELECT kind, storage, file, generation, remoteName, tries FROM qstore_job \
         WHERE id = ? AND fence = ? AND state = 'running'
@@ -235,7 +243,7 @@ enum SQL {
         retryTransfer, hastenTransfer, retaskTransfer,
         retryDeletions, repairDelays, dueJobs, jobWithFile, claimJob, deferTransfer, planName,
         hasRemoteName, nameHolder, unplanName, keepUpload,
-        remoteDeletion, runningJob, replanJob, renewJob, completeFile, deleteJob, failJob, giveUpWaiting, releaseJob,
+        remoteDeletion, lacksSHA256, noteSHA256, runningJob, replanJob, renewJob, completeFile, deleteJob, failJob, giveUpWaiting, releaseJob,
         acknowledgeDeletion, acknowledgeAttempt, leasedJobs, rescueJob, rescueLateJob, waits, endDeletionWait,
         endAttemptWait, leaseholders, nextDueAt,
         filesInStorage, filesInState, names, namesBelow, events, trimEvents,

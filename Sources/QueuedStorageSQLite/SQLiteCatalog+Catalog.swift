@@ -144,6 +144,14 @@ extension SQLiteCatalog: Catalog {
         try await writer.write { try $0.complete(completion) }
     }
 
+    public func lacksSHA256(_ file: Int64, generation: Int64) async throws -> Bool {
+        try await read { try $0.first(SQL.lacksSHA256, [file, generation]) { _ in true } ?? false }
+    }
+
+    public func note(sha256: String, size: Int64, of file: Int64, generation: Int64) async throws {
+        try await writer.write { _ = try $0.db.run(SQL.noteSHA256, [sha256, file, generation, size]) }
+    }
+
     public func completeDeletion(_ ticket: JobTicket) async throws -> Bool {
         try await writer.write { try $0.completeDeletion(ticket) }
     }

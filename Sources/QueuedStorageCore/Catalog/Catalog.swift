@@ -255,6 +255,28 @@ public protocol Catalog: Sendable {
     /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` telling it again is harmless.
     func complete(_ completion: TransferCompletion) async throws -> Bool
 
+    /// Tells whether remote names are to be removed that a content was planned to get, but whose SHA-256 isn't known: what
+    /// lies there can't be told from somebody else's file yet.
+    ///
+    /// - Parameters:
+    ///   - file: The identifier of the file's row.
+    ///   - generation: The generation of the content.
+    /// - Returns: Whether ``note(sha256:size:of:generation:)`` would help.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
+    func lacksSHA256(_ file: Int64, generation: Int64) async throws -> Bool
+
+    /// Notes the SHA-256 of a content whose planned remote names are to be removed; ``TransferJob/plannedObject`` has it
+    /// from then on.
+    ///
+    /// - Parameters:
+    ///   - sha256: The SHA-256 in lower-case hexadecimal digits.
+    ///   - size: The number of bytes that were read for it; with another size than the planned one nothing is noted.
+    ///   - file: The identifier of the file's row.
+    ///   - generation: The generation of the content.
+    /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` noting it again is harmless.
+    func note(sha256: String, size: Int64, of file: Int64, generation: Int64) async throws
+
     /// Notes that a remote name is gone.
     ///
     /// - Parameter ticket: The `deleteRemote` job.

@@ -48,6 +48,8 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
     public var storage: String
     /// The file; nil for a `deleteRemote` whose file's row is gone.
     public var file: StoredFile?
+    /// The generation of the content that it is about, which may be an older one than that of ``file``.
+    public var generation: Int64
     /// The name planned on the remote (`transfer`), or to be removed there (`deleteRemote`).
     public var remoteName: String?
     /// The name of the task (`transfer`).
@@ -66,6 +68,7 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
         dueAt: Date,
         storage: String,
         file: StoredFile?,
+        generation: Int64,
         remoteName: String?,
         task: String,
         plannedObject: StoredObject? = nil,
@@ -78,6 +81,7 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
         self.dueAt = dueAt
         self.storage = storage
         self.file = file
+        self.generation = generation
         self.remoteName = remoteName
         self.task = task
         self.plannedObject = plannedObject

@@ -37,6 +37,7 @@ extension QueuedStorage {
         for file in orphans {
             guard let place = file.place else { continue }
             do {
+                try await noteFormerSHA256(file)
                 let isOurs = try await catalog.place(file) {
                     _ = try local.place(place, as: file.name, replacing: file.replaces)
                 }

@@ -206,6 +206,7 @@ extension QueuedStorage {
         guard let old = try await catalog.file(name, in: alias), let place = old.place else { return }
         try await settle()
         let local = local
+        try await noteFormerSHA256(old)
         _ = try await catalog.place(old) { _ = try local.place(place, as: old.name, replacing: old.replaces) }
         try await blocking { try local.sync(names: [old.name], places: [place]) }
         try await catalog.settle([old])
@@ -250,6 +251,7 @@ extension QueuedStorage {
     /// Removes the local bytes of a file that is deleted, or on the remote.
     package func removeLocal(_ file: StoredFile) async throws {
         let local = local
+        if file.state == .deleting { try await noteFormerSHA256(file) }
         _ = try await catalog.removeLocal(file) { row in
             try local.removeCopy(row.name, place: row.place)
             try local.sync(names: [row.name], places: row.place.map { [$0] } ?? [])

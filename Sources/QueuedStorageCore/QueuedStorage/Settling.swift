@@ -21,6 +21,7 @@ extension QueuedStorage {
         let local = local
         do {
             if file.replaces {
+                try await noteFormerSHA256(file)
                 _ = try await catalog.place(file) { _ = try local.place(place, as: file.name, replacing: true) }
             } else {
                 _ = try await blocking { try local.place(place, as: file.name, replacing: false) }
