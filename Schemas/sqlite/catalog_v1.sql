@@ -1,9 +1,17 @@
 -- The catalog, version 1. It lives in a database of its own or in the application's: every name begins with qstore_.
 -- Instants (…At) are milliseconds since 1970 UTC. Leases are milliseconds of CLOCK_BOOTTIME. Sizes are bytes.
 
+-- One row: what tells this catalog from others. A copy of the database is the same catalog.
+CREATE TABLE qstore_catalog (
+    id TEXT NOT NULL PRIMARY KEY CHECK (id <> '')
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO qstore_catalog (id) VALUES (lower(hex(randomblob(16))));
+
 CREATE TABLE qstore_storage (
     alias TEXT NOT NULL PRIMARY KEY CHECK (alias <> ''),
-    localID TEXT NOT NULL,
+    -- Two storages in one location would take each other's staged bytes for litter.
+    localID TEXT NOT NULL UNIQUE,
     remoteFingerprint TEXT NOT NULL,
     isPaused INTEGER NOT NULL DEFAULT 0 CHECK (isPaused IN (0, 1)),
     createdAt INTEGER NOT NULL

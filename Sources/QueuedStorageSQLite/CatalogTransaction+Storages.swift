@@ -4,11 +4,12 @@ import QueuedStorageCore
 extension CatalogTransaction {
     func register(_ storage: StorageRegistration, acceptingMove: Bool) throws {
         guard let known = try db.first(SQL.storage, [storage.alias], { StorageRegistration($0) }) else {
-            try db.run(
-                SQL.insertStorage,
-                [storage.alias, storage.localID, storage.remoteFingerprint, storage.isPaused, now]
-            )
-            return
+            return try refusingTwoInOne(storage) {
+                try db.run(
+                    SQL.insertStorage,
+                    [storage.alias, storage.localID, storage.remoteFingerprint, storage.isPaused, now]
+                )
+            }
         }
         guard
             known.localID != storage.localID || known.remoteFingerprint != storage.remoteFingerprint
@@ -27,7 +28,23 @@ extension CatalogTransaction {
                     + "\"\(known.remoteFingerprint)\"; if the files moved there, accept it with --moved"
             )
         }
-        try db.run(SQL.moveStorage, [storage.localID, storage.remoteFingerprint, storage.alias])
+        try refusingTwoInOne(storage) {
+            try db.run(SQL.moveStorage, [storage.localID, storage.remoteFingerprint, storage.alias])
+        }
+    }
+
+    /// Says in words that another storage has the location.
+    private func refusingTwoInOne(_ storage: StorageRegistration, _ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
+            throw CatalogError(
+                .wrongLocation,
+                "the local location \"\(storage.localID)\" of \"\(storage.alias)\" is that of another storage of the "
+                    + "catalog: each needs a location of its own",
+                cause: error
+            )
+        }
     }
 
     func setPaused(_ isPaused: Bool, storage: String) throws {

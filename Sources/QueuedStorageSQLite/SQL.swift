@@ -18,6 +18,7 @@ enum SQL {
 
     // MARK: Storages and drop folders
 
+    static let identity = "SELECT id FROM qstore_catalog"
     static let storages = "SELECT alias, localID, remoteFingerprint, isPaused FROM qstore_storage ORDER BY alias"
     static let storage = "SELECT alias, localID, remoteFingerprint, isPaused FROM qstore_storage WHERE alias = ?"
     static let insertStorage = """

@@ -6,6 +6,16 @@ public import QueuedStorageCore
 extension SQLiteCatalog: Catalog {
     // MARK: Storages
 
+    public func identity() async throws -> String {
+        guard let id = try await read({ try $0.first(SQL.identity, []) { $0[0] as String } }) else {
+            throw CatalogError(
+                .unavailable,
+                "the catalog \"\(path)\" has lost its identifier; restore it from a backup"
+            )
+        }
+        return id
+    }
+
     public func register(_ storage: StorageRegistration, acceptingMove: Bool) async throws {
         try await writer.write { try $0.register(storage, acceptingMove: acceptingMove) }
     }

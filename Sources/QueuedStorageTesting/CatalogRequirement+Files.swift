@@ -25,6 +25,20 @@ extension CatalogRequirement {
             try await probe.catalog.register(moved, acceptingMove: true)
             try await probe.catalog.register(moved, acceptingMove: false)
         },
+        CatalogRequirement("refuses two storages in one local location") { probe in
+            let other = StorageRegistration(alias: "other", localID: "local-photos", remoteFingerprint: "remote-other")
+
+            try await require(.wrongLocation, "register") {
+                try await probe.catalog.register(other, acceptingMove: true)
+            }
+            try require(try await probe.catalog.storages().map(\.alias), is: CatalogProbe.aliases, "aliases")
+        },
+        CatalogRequirement("has an identifier that stays") { probe in
+            let identity = try await probe.catalog.identity()
+
+            try require(identity != "", "it is empty")
+            try require(try await probe.other.identity(), is: identity, "identifier seen by another process")
+        },
         CatalogRequirement("refuses another remote under a known alias") { probe in
             let moved = StorageRegistration(alias: "photos", localID: "local-photos", remoteFingerprint: "new")
 

@@ -71,6 +71,15 @@ extension LocalStorageRequirement {
             try require(try storage.identity(), is: identity, "identifier")
             try require(try await open().identity(), is: identity, "identifier seen by another process")
         },
+        LocalStorageRequirement("belongs to its first owner, until that gives way") { storage, open, _ in
+            try require(try storage.owner() == nil, "it belongs to somebody")
+            try require(try storage.setOwner("one", replacing: false), "the first owner was refused")
+            try require(try await !open().setOwner("two", replacing: false), "the first owner gave way")
+            try require(try await open().owner(), is: "one", "owner seen by another process")
+            try require(try await open().setOwner("two", replacing: true), "the second owner was refused")
+            try require(try storage.owner(), is: "two", "owner")
+            try require(try await storage.list("").directories.isEmpty, "the listing shows something")
+        },
         LocalStorageRequirement("keeps staged bytes where nobody sees them by name") { storage in
             let bytes = pattern(700_000)
 

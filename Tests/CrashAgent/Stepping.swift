@@ -84,6 +84,10 @@ struct SteppingLocal: LocalStorage, LocalPathStorage {
 
     func emptyTrash() throws { try base.emptyTrash() }
     func identity() throws -> String { try base.identity() }
+    func owner() throws -> String? { try base.owner() }
+    func setOwner(_ owner: String, replacing: Bool) throws -> Bool {
+        try base.setOwner(owner, replacing: replacing)
+    }
     func token() throws -> String { try base.token() }
     func content(of name: String, place: String?) throws -> FileContent { try base.content(of: name, place: place) }
     func isAlive(_ token: String) throws -> Bool { try base.isAlive(token) }

@@ -219,7 +219,7 @@ import Testing
 
             let file = try await sandbox.run(["save", "a"], environment: ["QSTORE_CONFIG": "etc/c.yaml"])
             let other = try await sandbox.run(
-                ["save", "b", "--config", "etc/c.yaml"],
+                ["save", "b", "--moved", "--config", "etc/c.yaml"],
                 environment: ["QSTORE_DATABASE": "other.sqlite"]
             )
             let wrong = try await sandbox.run(

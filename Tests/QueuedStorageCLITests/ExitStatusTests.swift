@@ -87,6 +87,40 @@ import Testing
         }
     }
 
+    @Test func `a local directory of another database is 3, and loses nothing`() async throws {
+        try await Sandbox.with { sandbox in
+            _ = try await sandbox.run(["save", "a"] + sandbox.place)
+            let place = ["--local", "local", "--remote", "remote", "--database", "q2.sqlite"]
+
+            let save = try await sandbox.run(["save", "b"] + place)
+            let worker = try await sandbox.run(["worker", "--once"] + place)
+            let moved = try await sandbox.run(["save", "b", "--moved"] + place)
+
+            #expect(save.status == 3)
+            #expect(save.errors.contains("--moved"), "\(save.errors)")
+            #expect(worker.status == 3)
+            #expect(moved.status == 0, "\(moved.errors)")
+            #expect(sandbox.exists("local/a"))
+        }
+    }
+
+    @Test(arguments: [["save", "x", "--storage", "a"], ["worker", "--once"], ["run"], ["rm", "x", "--storage", "a"]])
+    func `two storages with one local directory are 3, and nothing is made`(_ command: [String]) async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.makeDirectory("r2")
+            try sandbox.write(
+                "database: q.sqlite\nstorages:\n  a: {local: local, remote: remote}\n  b: {local: local, remote: r2}\n",
+                to: "qstore.yaml"
+            )
+
+            let outcome = try await sandbox.run(command)
+
+            #expect(outcome.status == 3, "\(outcome.errors)")
+            #expect(outcome.errors.contains("same place"), "\(outcome.errors)")
+            #expect(!sandbox.exists("q.sqlite"))
+        }
+    }
+
     @Test func `a remote in the local directory is 3`() async throws {
         try await Sandbox.with { sandbox in
             try sandbox.makeDirectory("local/in")

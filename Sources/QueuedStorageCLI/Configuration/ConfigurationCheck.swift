@@ -18,19 +18,30 @@ struct ConfigurationCheck: Sendable {
         let directory = FileName.split(declarations.database).directory
         try mustBeUsable(directory, "the directory of the database", origin)
         try refuseOneAliasTwice()
-        var places: [(path: String, role: String)] = []
         for storage in declarations.storages {
             try mustBeUsable(storage.local, "the local directory", storage.localOrigin)
-            places.append((storage.local, "local directory of \(storage.alias)"))
             if let remote = storage.remote.directory {
                 try mustBeUsable(remote, "the remote directory", storage.remoteOrigin)
-                places.append((remote, "remote directory of \(storage.alias)"))
             }
         }
-        for folder in declarations.dropFolders {
-            try mustBeUsable(folder.path, "the drop folder", folder.origin)
-            places.append((folder.path, "drop folder \(folder.alias)"))
+        for folder in declarations.dropFolders { try mustBeUsable(folder.path, "the drop folder", folder.origin) }
+        try refuseOverlaps()
+        try checkOptions()
+    }
+
+    /// Refuses directories that are one, or of which one lies in the other, and a database that lies in one of them;
+    /// blocks.
+    ///
+    /// - Throws: ``CommandFailure`` or `StorageError` for the first two that get in each other's way.
+    func refuseOverlaps() throws {
+        let origin = Origin(text: declarations.file.map { "\($0): database" } ?? "database")
+        let directory = FileName.split(declarations.database).directory
+        var places: [(path: String, role: String)] = []
+        for storage in declarations.storages {
+            places.append((storage.local, "local directory of \(storage.alias)"))
+            if let remote = storage.remote.directory { places.append((remote, "remote directory of \(storage.alias)")) }
         }
+        for folder in declarations.dropFolders { places.append((folder.path, "drop folder \(folder.alias)")) }
         for (index, place) in places.enumerated() {
             for other in places[..<index] { try Overlap.refuse(other.path, place.path, other.role, place.role) }
             // The database itself may not be there yet: its directory may hold the others, but not lie in one.
@@ -41,7 +52,6 @@ struct ConfigurationCheck: Sendable {
                 )
             }
         }
-        try checkOptions()
     }
 
     private func refuseOneAliasTwice() throws {

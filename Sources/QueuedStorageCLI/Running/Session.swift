@@ -33,6 +33,8 @@ struct Session: Sendable {
             "the directory of the database",
             Origin(text: declarations.file.map { "\($0): database" } ?? "--database")
         )
+        let check = ConfigurationCheck(declarations)
+        try await blocking { try check.refuseOverlaps() }
         if creates { try await refuseForeignRemotes(declarations) }
         var session = try await Session(
             declarations: declarations,

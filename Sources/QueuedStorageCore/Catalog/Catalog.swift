@@ -14,12 +14,19 @@ public import FoundationEssentials
 public protocol Catalog: Sendable {
     // MARK: Storages
 
+    /// What tells this catalog from others: a random text, made with the catalog; a copy of it has the same.
+    ///
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
+    ///   can't be read now.
+    func identity() async throws -> String
+
     /// Makes a storage known under its alias, or holds it against what is known.
     ///
     /// - Parameters:
     ///   - storage: The storage's alias, and what tells its two places from others.
     ///   - acceptingMove: Whether another location or remote than the one known is right, as they moved.
-    /// - Throws: ``CatalogError`` with ``CatalogError/Code/wrongLocation`` or ``CatalogError/Code/wrongRemote``.
+    /// - Throws: ``CatalogError`` with ``CatalogError/Code/wrongLocation``, also if another storage of the catalog has the
+    ///   location, or ``CatalogError/Code/wrongRemote``.
     func register(_ storage: StorageRegistration, acceptingMove: Bool) async throws
 
     /// All storages that were ever registered, by alias.

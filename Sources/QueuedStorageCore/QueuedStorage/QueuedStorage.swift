@@ -125,7 +125,8 @@ public final class QueuedStorage: Storage {
     /// Every use does this first, once; a worker and a drop folder do it when they start.
     ///
     /// - Throws: ``CatalogError`` with ``CatalogError/Code/wrongLocation`` or ``CatalogError/Code/wrongRemote``, and
-    ///   ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if one side lies in the other.
+    ///   ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if one side lies in the other, or the local
+    ///   location belongs to another catalog or to another storage.
     public func start() async throws {
         guard !isStarted.withLock({ $0 }) else { return }
         let local = local
@@ -133,10 +134,37 @@ public final class QueuedStorage: Storage {
             try await blocking { try Overlap.refuse(local.path(""), remote.path(""), "local", "remote") }
         }
         let localID = try await blocking { try local.identity() }
+        let owner = "\(try await catalog.identity()) \(alias)"
+        // Looked at before, so that a catalog which is refused learns nothing; noted after, so that one that refuses
+        // leaves no note.
+        let found = try await blocking { try local.owner() }
+        guard found == nil || found == owner || acceptsMove else { throw foreignLocation() }
         try await catalog.register(
             StorageRegistration(alias: alias, localID: localID, remoteFingerprint: remote.fingerprint),
             acceptingMove: acceptsMove
         )
+        if found != owner {
+            guard try await own(owner, acceptsMove) else { throw foreignLocation() }
+        }
         isStarted.withLock { $0 = true }
+    }
+
+    /// Notes in the local location that it is ours; false if somebody else was faster.
+    private func own(_ owner: String, _ replaces: Bool) async throws -> Bool {
+        let local = local
+        return try await blocking {
+            try local.setOwner(owner, replacing: replaces) || local.owner() == owner
+        }
+    }
+
+    private func foreignLocation() -> StorageError {
+        StorageError(
+            .invalidConfiguration,
+            """
+            the local location of the storage \"\(alias)\" belongs to another catalog or another storage, which may have \
+            files there that have no name yet: give each a location of its own, or, if the files moved to this one, \
+            accept it with --moved
+            """
+        )
     }
 }

@@ -14,6 +14,22 @@ public protocol LocalStorage: Storage {
     /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` if the location isn't there.
     func identity() throws -> String
 
+    /// What ``setOwner(_:replacing:)`` left here: the catalog and the storage that the location belongs to.
+    ///
+    /// - Returns: The text; nil if the location belongs to nobody yet.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/offline`` if the location isn't there.
+    func owner() throws -> String?
+
+    /// Notes durably whom the location belongs to.
+    ///
+    /// - Parameters:
+    ///   - owner: A line of text.
+    ///   - replacing: Whether an owner that is there already gives way.
+    /// - Returns: False if there is an owner already, and it is to stay.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/denied``, ``StorageError/Code/full`` or
+    ///   ``StorageError/Code/failed`` if the location can't keep it.
+    func setOwner(_ owner: String, replacing: Bool) throws -> Bool
+
     /// The token of this process in this location, taken at the first use.
     func token() throws -> String
 

@@ -4,6 +4,12 @@ internal import Glibc
 extension FileSystemStorage: LocalStorage {
     public func identity() throws -> String { try saying("looked up", "") { try location.identity() } }
 
+    public func owner() throws -> String? { try saying("looked up", "") { try location.owner() } }
+
+    public func setOwner(_ owner: String, replacing: Bool) throws -> Bool {
+        try saying("registered", "") { try location.setOwner(owner, replacing: replacing) }
+    }
+
     public func token() throws -> String { try saying("looked up", "") { try location.token() } }
 
     // MARK: Staging

@@ -193,4 +193,25 @@ extension Location {
             return other
         }
     }
+
+    /// Whom the location belongs to; nil if to nobody yet.
+    func owner() throws -> String? {
+        try open().text("\(FileName.privateComponent)/owner")?.split(separator: "\n").first.map { String($0) }
+    }
+
+    /// Notes whom the location belongs to, durably; false if it is somebody already, and is to stay.
+    func setOwner(_ owner: String, replacing: Bool) throws -> Bool {
+        let root = try open()
+        let folder = try root.makingDirectories(FileName.privateComponent, mode: 0o700, followsLinks: false).directory
+        let file = try TemporaryFile.make(in: folder, tag: "owner") { try self.privateFolder("tmp", in: root) }
+        try Array((owner + "\n").utf8).withUnsafeBytes { try file.file.write($0, at: 0) }
+        try file.file.sync()
+        do {
+            try file.publish(in: folder, as: "owner", replacing: replacing) { try self.privateFolder("tmp", in: root) }
+        } catch let error as SystemError where error.errno == EEXIST {
+            return false
+        }
+        try folder.sync()
+        return true
+    }
 }

@@ -4,6 +4,16 @@ internal import Synchronization
 extension InMemoryStorage: LocalStorage {
     public func identity() throws -> String { box.identity }
 
+    public func owner() throws -> String? { box.state.withLock { $0.owner } }
+
+    public func setOwner(_ owner: String, replacing: Bool) throws -> Bool {
+        box.state.withLock { state in
+            guard state.owner == nil || replacing else { return false }
+            state.owner = owner
+            return true
+        }
+    }
+
     public func token() throws -> String { box.state.withLock { $0.token } }
 
     public func stage(_ content: FileContent, computesSHA256: Bool) async throws -> StagedFile {

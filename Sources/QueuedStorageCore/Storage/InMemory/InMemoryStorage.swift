@@ -18,6 +18,7 @@ public struct InMemoryStorage: Sendable {
         var directories: Set<NameKey> = [NameKey("")]
         /// Staged bytes by their place.
         var staged: [NameKey: [UInt8]] = [:]
+        var owner: String?
         var token = FileName.randomIdentifier()
         var deadTokens: Set<String> = []
     }
