@@ -129,6 +129,47 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (["--local", "local", "--remote", "remote", "--database", "inbox/q.sqlite"], "database"),
+        (["--local", "inbox", "--remote", "remote", "--database", "q.sqlite"], "local"),
+        (["--local", "local", "--remote", "inbox/in", "--database", "q.sqlite"], "remote"),
+    ])
+    func `an inbox that holds something of ours is refused, and nothing is made in it`(
+        _ place: [String],
+        _ role: String
+    ) async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.makeDirectory("inbox/in")
+
+            let outcome = try await sandbox.run(["watch", "inbox", "--once"] + place)
+
+            #expect(outcome.status == 3)
+            #expect(outcome.errors.contains(role), "\(outcome.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: "\(sandbox.path)/inbox") == ["in"])
+            #expect(!sandbox.exists("q.sqlite"))
+        }
+    }
+
+    @Test func `run refuses a drop folder with the database in it before that is made`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.write(
+                """
+                database: inbox/q.sqlite
+                storages:
+                  a: {local: local, remote: remote}
+                dropFolders:
+                  i: {path: inbox}
+                """,
+                to: "qstore.yaml"
+            )
+
+            let outcome = try await sandbox.run(["run"])
+
+            #expect(outcome.status == 3)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: "\(sandbox.path)/inbox") == [])
+        }
+    }
+
     @Test func `waiting for a transfer ends with it, or with the time`() async throws {
         try await Sandbox.with { sandbox in
             _ = try await sandbox.run(["save", "a", "--delayed"] + sandbox.place)

@@ -42,7 +42,12 @@ struct Watch: AsyncParsableCommand {
         let path = FileName.absolute(inbox)
         let origin = Origin(text: "INBOX")
         try Directories.mustExist(path, "the drop folder", origin)
-        let session = try await Session.storages(declarations, creates: true, acceptingMove: options.moved)
+        let session = try await Session.storages(
+            declarations,
+            creates: true,
+            acceptingMove: options.moved,
+            inbox: path
+        )
         let alias = try await session.alias(storage)
         let folder = DropFolderDeclaration(alias: defaultAlias, path: path, storage: alias, origin: origin)
         let daemon = try await Daemon(session, dropFolders: [folder], storages: [session.storage(alias)])

@@ -7,8 +7,13 @@ import QueuedStorageSQLite
 /// Looks whether what is declared is there, can be used, and stays out of each other's way; changes nothing.
 struct ConfigurationCheck: Sendable {
     let declarations: Declarations
+    /// A drop folder that no configuration declares, or not for this command alone.
+    let inbox: String?
 
-    init(_ declarations: Declarations) { self.declarations = declarations }
+    init(_ declarations: Declarations, inbox: String? = nil) {
+        self.declarations = declarations
+        self.inbox = inbox
+    }
 
     /// Looks at directories; blocks.
     ///
@@ -41,7 +46,12 @@ struct ConfigurationCheck: Sendable {
             places.append((storage.local, "local directory of \(storage.alias)"))
             if let remote = storage.remote.directory { places.append((remote, "remote directory of \(storage.alias)")) }
         }
-        for folder in declarations.dropFolders { places.append((folder.path, "drop folder \(folder.alias)")) }
+        for folder in declarations.dropFolders {
+            // It may be the inbox itself, by whatever path.
+            if let inbox, Overlap.relation(inbox, folder.path) == .same { continue }
+            places.append((folder.path, "drop folder \(folder.alias)"))
+        }
+        if let inbox { places.append((inbox, "drop folder")) }
         for (index, place) in places.enumerated() {
             for other in places[..<index] { try Overlap.refuse(other.path, place.path, other.role, place.role) }
             // The database itself may not be there yet: its directory may hold the others, but not lie in one.

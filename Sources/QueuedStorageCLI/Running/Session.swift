@@ -22,9 +22,15 @@ struct Session: Sendable {
     ///   - declarations: What was declared.
     ///   - creates: Whether to make a database if there is none.
     ///   - acceptingMove: Whether other directories than those the database knows are right.
+    ///   - inbox: A drop folder besides the declared ones, which must be apart from all directories and the database.
     /// - Returns: The session.
     /// - Throws: ``CommandFailure`` if something isn't there, or not what the database knows.
-    static func storages(_ declarations: Declarations, creates: Bool, acceptingMove: Bool) async throws -> Session {
+    static func storages(
+        _ declarations: Declarations,
+        creates: Bool,
+        acceptingMove: Bool,
+        inbox: String? = nil
+    ) async throws -> Session {
         for storage in declarations.storages {
             try Directories.mustExist(storage.local, "the local directory", storage.localOrigin)
         }
@@ -33,7 +39,7 @@ struct Session: Sendable {
             "the directory of the database",
             Origin(text: declarations.file.map { "\($0): database" } ?? "--database")
         )
-        let check = ConfigurationCheck(declarations)
+        let check = ConfigurationCheck(declarations, inbox: inbox)
         try await blocking { try check.refuseOverlaps() }
         if creates { try await refuseForeignRemotes(declarations) }
         var session = try await Session(
