@@ -170,6 +170,22 @@ import Testing
         }
     }
 
+    @Test func `a file dropped below the name of a file lies in quarantine, with the reason`() async throws {
+        try await Sandbox.with { sandbox in
+            _ = try await sandbox.run(["save", "e"] + sandbox.place)
+            try sandbox.makeDirectory("inbox/e")
+            try sandbox.write("below", to: "inbox/e/g")
+
+            let outcome = try await sandbox.run(["watch", "inbox", "--once"] + sandbox.place)
+            let quarantine = try await sandbox.run(["quarantine", "ls"] + sandbox.database)
+
+            #expect(outcome.status == 1, "\(outcome.errors)")
+            #expect(quarantine.text.contains("e/g"), "\(quarantine.text)")
+            #expect(quarantine.text.contains("is a file"), "\(quarantine.text)")
+            #expect(try await sandbox.run(["files"] + sandbox.database).lines.count == 2)
+        }
+    }
+
     @Test func `waiting for a transfer ends with it, or with the time`() async throws {
         try await Sandbox.with { sandbox in
             _ = try await sandbox.run(["save", "a", "--delayed"] + sandbox.place)

@@ -42,8 +42,9 @@ extension QueuedStorage {
                     _ = try local.place(place, as: file.name, replacing: file.replaces)
                 }
                 if isOurs { placed.append(file) }
-            } catch let error as StorageError where error.code == .alreadyExists {
-                // Something foreign took the name: the file gets another, as its saver would have given it.
+            } catch let error as StorageError where [.alreadyExists, .notADirectory].contains(error.code) {
+                // Something foreign took the name, or a directory of it: the file gets another, as its saver would have
+                // given it.
                 _ = try await finish(file, SaveRequest(name: file.name))
             } catch {
                 logger.warning(

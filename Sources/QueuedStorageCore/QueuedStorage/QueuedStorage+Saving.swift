@@ -100,6 +100,7 @@ extension QueuedStorage {
     /// The name to begin with; nil if it is taken and the request says to skip it then.
     package func firstName(_ request: SaveRequest) async throws -> String? {
         try FileName.validate(request.name)
+        if let blocking = try await fileAbove(request.name) { throw blocked(request.name, by: blocking) }
         switch request.onCollision {
         case .rename:
             let name = try await availableName(request.name, maxLength: request.maxLength)
@@ -182,8 +183,9 @@ extension QueuedStorage {
         var file = file
         do {
             while try await !place(file) {
-                // Something that the catalog doesn't know took the name since we looked.
-                let name = try await availableName(request.name, maxLength: request.maxLength)
+                // Something that the catalog doesn't know took the name since we looked, or a directory of it.
+                let wanted = try await unblocked(request.name)
+                let name = try await availableName(wanted, maxLength: request.maxLength)
                 do {
                     guard let renamed = try await catalog.rename(file, to: name) else { return file }
                     file = renamed

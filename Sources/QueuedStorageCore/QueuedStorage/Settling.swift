@@ -15,7 +15,7 @@ struct Settling {
 extension QueuedStorage {
     /// Gives a recorded file its name, and leaves it to a later batch to make that durable.
     ///
-    /// - Returns: False if something foreign lies under the name.
+    /// - Returns: False if something foreign lies under the name, or a file where a directory of it should be.
     func place(_ file: StoredFile) async throws -> Bool {
         guard let place = file.place else { return true }
         let local = local
@@ -26,7 +26,7 @@ extension QueuedStorage {
             } else {
                 _ = try await blocking { try local.place(place, as: file.name, replacing: false) }
             }
-        } catch let error as StorageError where error.code == .alreadyExists {
+        } catch let error as StorageError where [.alreadyExists, .notADirectory].contains(error.code) {
             return false
         }
         settleSoon(file)
