@@ -1,4 +1,5 @@
 import Logging
+import Synchronization
 
 extension QueuedStorage {
     /// Ends what dead processes began: files that were committed get their names, bytes that no row names go.
@@ -38,10 +39,21 @@ extension QueuedStorage {
             guard let place = file.place else { continue }
             do {
                 try await noteFormerSHA256(file)
+                let hadBytes = Flag()
                 let isOurs = try await catalog.place(file) {
-                    _ = try local.place(place, as: file.name, replacing: file.replaces)
+                    hadBytes.value = try local.place(place, as: file.name, replacing: file.replaces)
                 }
-                if isOurs { placed.append(file) }
+                guard isOurs else { continue }
+                // Where nothing is left at the place, the bytes must be under the name already.
+                let isPlaced = if hadBytes.value { true } else { try await isUnderItsName(file) }
+                guard isPlaced else {
+                    logger.error(
+                        "the bytes of a saved file are neither where they were kept nor under its name",
+                        metadata: ["storage": "\(alias)", "name": "\(file.name)", "place": "\(place)"]
+                    )
+                    continue
+                }
+                placed.append(file)
             } catch let error as StorageError where [.alreadyExists, .notADirectory].contains(error.code) {
                 // Something foreign took the name, or a directory of it: the file gets another, as its saver would have
                 // given it.
@@ -57,5 +69,25 @@ extension QueuedStorage {
         let done = placed
         try await blocking { try local.sync(names: done.map(\.name), places: done.compactMap(\.place)) }
         try await catalog.settle(done)
+    }
+
+    /// Whether what lies under a file's name has its size, and its checksum if that is known.
+    private func isUnderItsName(_ file: StoredFile) async throws -> Bool {
+        do {
+            guard try await local.size(file.name) == file.size else { return false }
+        } catch let error as StorageError where [.notFound, .isDirectory, .notADirectory].contains(error.code) {
+            return false
+        }
+        guard let sha256 = file.sha256 else { return true }
+        return try await localSHA256(file.name, place: nil)?.sha256 == sha256
+    }
+}
+
+/// What an act inside a transaction found out; of several runs, the last one's word.
+private final class Flag: Sendable {
+    private let state = Mutex(false)
+    var value: Bool {
+        get { state.withLock { $0 } }
+        set { state.withLock { $0 = newValue } }
     }
 }
