@@ -86,15 +86,9 @@ CREATE TABLE qstore_job (
     dueAt INTEGER NOT NULL,
     -- When dueAt was set: a clock that now says less was set back, and the job is due.
     delaySetAt INTEGER NOT NULL,
-    -- What must have ended before this job may be claimed. Of a deleteRemote: the transfer that may still publish under
-    -- its name. Of a transfer: the deleteRemote that is about to free the name that it shall get.
+    -- What must have ended before this job may be claimed. Of a deleteRemote: a transfer that may still publish under its
+    -- name (qstore_lateAttempt). Of a transfer: the deleteRemote that is about to free the name that it shall get.
     waitsForJob INTEGER,
-    -- The attempt that may still publish, and the lease that it held: of a deleteRemote, the attempt of waitsForJob; of a
-    -- transfer, an earlier attempt of its own whose lease lapsed while its process lived.
-    waitsForFence INTEGER,
-    waitsForToken TEXT,
-    waitsForBoot TEXT,
-    waitsUntil INTEGER,
     -- Of a deleteRemote whose name was planned, but never known to be published: what would lie there if it was.
     -- Anything else under the name is foreign, and stays.
     expectedSize INTEGER,
@@ -110,7 +104,6 @@ CREATE TABLE qstore_job (
     createdAt INTEGER NOT NULL,
     CHECK ((state = 'running') = (leaseToken IS NOT NULL)),
     CHECK ((leaseToken IS NULL) = (leaseUntil IS NULL) AND (leaseToken IS NULL) = (leaseBoot IS NULL)),
-    CHECK ((waitsForToken IS NULL) = (waitsUntil IS NULL) AND (waitsForToken IS NULL) = (waitsForBoot IS NULL)),
     CHECK ((kind = 'deleteRemote') <= (remoteName IS NOT NULL))
 ) STRICT;
 
@@ -121,7 +114,22 @@ CREATE INDEX qstore_job_delay ON qstore_job (delaySetAt) WHERE state = 'queued';
 CREATE INDEX qstore_job_lease ON qstore_job (storage, leaseToken) WHERE state = 'running';
 CREATE INDEX qstore_job_failed ON qstore_job (storage, kind) WHERE state = 'failed';
 CREATE INDEX qstore_job_waitsForJob ON qstore_job (waitsForJob) WHERE waitsForJob IS NOT NULL;
-CREATE INDEX qstore_job_waitsForToken ON qstore_job (storage, waitsForToken) WHERE waitsForToken IS NOT NULL;
+
+-- Attempts whose jobs were taken from them while their processes lived, and which may wake up: one that transferred may
+-- still publish under its remote name, one that deleted may still remove what lies there. Each has a row, with the lease
+-- that it held, until it says that it has ended, its process is dead, or an hour has passed.
+CREATE TABLE qstore_lateAttempt (
+    job INTEGER NOT NULL,
+    fence INTEGER NOT NULL,
+    storage TEXT NOT NULL REFERENCES qstore_storage (alias),
+    remoteName TEXT NOT NULL CHECK (remoteName <> ''),
+    token TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (job, fence)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX qstore_lateAttempt_remoteName ON qstore_lateAttempt (storage, remoteName);
 
 -- Drop-folder entries whose bytes were copied and committed, until the entries are removed; and what each was when the
 -- copy began, so that what is written to it later is noticed.
@@ -224,20 +232,20 @@ CREATE TRIGGER qstore_event_delete AFTER DELETE ON qstore_file WHEN OLD.state = 
 END;
 
 -- Whatever changed the generation (a replacement, or a deletion): the jobs of the old content are cancelled, and each
--- remote name that it has or may get is to be removed. A name that a running transfer may still publish waits for that
--- transfer to end.
+-- remote name that it has or may get is to be removed. A name that an attempt may still publish waits for that attempt to
+-- end.
 CREATE TRIGGER qstore_file_generation AFTER UPDATE OF generation ON qstore_file
 WHEN NEW.generation > OLD.generation BEGIN
+    INSERT OR IGNORE INTO qstore_lateAttempt (job, fence, storage, remoteName, token, boot, until)
+        SELECT id, fence, storage, remoteName, leaseToken, leaseBoot, leaseUntil FROM qstore_job
+        WHERE file = NEW.id AND kind = 'transfer' AND leaseToken IS NOT NULL AND remoteName IS NOT NULL;
     INSERT INTO qstore_job (kind, storage, file, generation, task, remoteName, dueAt, delaySetAt, createdAt,
-            waitsForJob, waitsForFence, waitsForToken, waitsForBoot, waitsUntil, expectedSize, expectedSHA256)
+            waitsForJob, expectedSize, expectedSHA256)
         SELECT 'deleteRemote', n.storage, n.file, n.generation, 'deleteRemote', n.name, t.now, t.now, t.now,
-            j.id, iif(j.state = 'running', j.fence, j.waitsForFence), coalesce(j.leaseToken, j.waitsForToken),
-            coalesce(j.leaseBoot, j.waitsForBoot), coalesce(j.leaseUntil, j.waitsUntil),
+            (SELECT min(a.job) FROM qstore_lateAttempt a WHERE a.storage = n.storage AND a.remoteName = n.name),
             iif(n.name IS OLD.remoteName, NULL, OLD.size), iif(n.name IS OLD.remoteName, NULL, OLD.sha256)
         FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now) t
             CROSS JOIN qstore_remoteName n
-            LEFT JOIN qstore_job j ON j.file = n.file AND j.kind = 'transfer' AND j.remoteName = n.name
-                AND (j.leaseToken IS NOT NULL OR j.waitsForToken IS NOT NULL)
         WHERE n.file = NEW.id AND n.generation < NEW.generation
             AND NOT EXISTS (SELECT 1 FROM qstore_job d
                 WHERE d.file = n.file AND d.kind = 'deleteRemote' AND d.remoteName = n.name);
@@ -270,16 +278,16 @@ END;
 -- A cancelled transfer leaves nothing at the remote.
 CREATE TRIGGER qstore_file_cancel AFTER UPDATE OF state ON qstore_file
 WHEN NEW.state = 'local' AND OLD.state <> 'local' AND NEW.generation = OLD.generation BEGIN
+    INSERT OR IGNORE INTO qstore_lateAttempt (job, fence, storage, remoteName, token, boot, until)
+        SELECT id, fence, storage, remoteName, leaseToken, leaseBoot, leaseUntil FROM qstore_job
+        WHERE file = NEW.id AND kind = 'transfer' AND leaseToken IS NOT NULL AND remoteName IS NOT NULL;
     INSERT INTO qstore_job (kind, storage, file, generation, task, remoteName, dueAt, delaySetAt, createdAt,
-            waitsForJob, waitsForFence, waitsForToken, waitsForBoot, waitsUntil, expectedSize, expectedSHA256)
+            waitsForJob, expectedSize, expectedSHA256)
         SELECT 'deleteRemote', n.storage, n.file, n.generation, 'deleteRemote', n.name, t.now, t.now, t.now,
-            j.id, iif(j.state = 'running', j.fence, j.waitsForFence), coalesce(j.leaseToken, j.waitsForToken),
-            coalesce(j.leaseBoot, j.waitsForBoot), coalesce(j.leaseUntil, j.waitsUntil),
+            (SELECT min(a.job) FROM qstore_lateAttempt a WHERE a.storage = n.storage AND a.remoteName = n.name),
             iif(n.name IS OLD.remoteName, NULL, OLD.size), iif(n.name IS OLD.remoteName, NULL, OLD.sha256)
         FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now) t
             CROSS JOIN qstore_remoteName n
-            LEFT JOIN qstore_job j ON j.file = n.file AND j.kind = 'transfer' AND j.remoteName = n.name
-                AND (j.leaseToken IS NOT NULL OR j.waitsForToken IS NOT NULL)
         WHERE n.file = NEW.id
             AND NOT EXISTS (SELECT 1 FROM qstore_job d
                 WHERE d.file = n.file AND d.kind = 'deleteRemote' AND d.remoteName = n.name);
@@ -302,4 +310,11 @@ END;
 -- A transfer that waited for a name to be free need wait no longer.
 CREATE TRIGGER qstore_job_freed AFTER DELETE ON qstore_job WHEN OLD.kind = 'deleteRemote' BEGIN
     UPDATE qstore_job SET waitsForJob = NULL WHERE waitsForJob = OLD.id;
+END;
+
+-- A deletion need wait no longer for an attempt that can't publish any more; there may be others.
+CREATE TRIGGER qstore_lateAttempt_ended AFTER DELETE ON qstore_lateAttempt BEGIN
+    UPDATE qstore_job SET waitsForJob = (SELECT min(a.job) FROM qstore_lateAttempt a
+            WHERE a.storage = OLD.storage AND a.remoteName = OLD.remoteName)
+        WHERE waitsForJob = OLD.job AND kind = 'deleteRemote' AND remoteName = OLD.remoteName;
 END;

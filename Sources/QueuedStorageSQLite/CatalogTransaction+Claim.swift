@@ -124,8 +124,10 @@ extension CatalogTransaction {
         throw CatalogError(.unavailable, "\"\(file.name)\" of \"\(file.storage)\" finds no free name on the remote")
     }
 
+    /// Plans a name, unless it is taken, or an attempt that only sleeps may still publish or delete what lies there.
     private func plan(_ name: String, for file: StoredFile) throws -> Bool {
-        try db.run(SQL.planName, [file.storage, name, file.id, file.generation]) > 0
+        guard try db.first(SQL.hasLateAttempt, [file.storage, name], { _ in true }) == nil else { return false }
+        return try db.run(SQL.planName, [file.storage, name, file.id, file.generation]) > 0
     }
 }
 

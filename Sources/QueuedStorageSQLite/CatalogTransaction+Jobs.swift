@@ -116,8 +116,7 @@ extension CatalogTransaction {
     }
 
     func acknowledgeLoss(of ticket: JobTicket) throws {
-        try db.run(SQL.acknowledgeDeletion, [ticket.job, ticket.fence])
-        try db.run(SQL.acknowledgeAttempt, [ticket.job, ticket.fence])
+        try db.run(SQL.endLateAttempt, [ticket.job, ticket.fence])
     }
 
     func rescue(deadTokens: Set<String>, storages: [String], bootID: String, now: Int64) throws -> Int {
@@ -132,8 +131,10 @@ extension CatalogTransaction {
             for job in leased {
                 let isDead = deadTokens.contains(job.lease.token) || job.lease.bootID != bootID
                 guard isDead || job.lease.until < now else { continue }
-                // One that only slept may still publish, so whoever deletes the name has to know of it.
-                try db.run(isDead ? SQL.rescueJob : SQL.rescueLateJob, [job.id])
+                // One that only slept may still publish, so whoever deletes the name has to know of it; or delete, so
+                // that nobody may get the name.
+                if !isDead { try db.run(SQL.noteLateAttempt, [job.id]) }
+                try db.run(SQL.rescueJob, [job.id])
                 if job.kind == .transfer { try setState(.queued, of: job.file, generation: job.generation) }
                 count += 1
             }
@@ -144,18 +145,15 @@ extension CatalogTransaction {
 
     /// Ends the waiting for attempts that can't act any more: their processes are dead, or had an hour to wake up.
     private func endWaits(storage: String, deadTokens: Set<String>, bootID: String, now: Int64) throws {
-        let waits = try db.all(SQL.waits, [storage]) { row in
-            (
-                id: row[0] as Int64, kind: try JobKind(column: row[1]),
-                lease: Lease(token: row[2], bootID: row[3], until: row[4])
-            )
+        let attempts = try db.all(SQL.lateAttempts, [storage]) { row in
+            (job: row[0] as Int64, fence: row[1] as Int64, lease: Lease(token: row[2], bootID: row[3], until: row[4]))
         }
-        for wait in waits {
+        for attempt in attempts {
             guard
-                deadTokens.contains(wait.lease.token) || wait.lease.bootID != bootID
-                    || wait.lease.until < now - 3_600_000
+                deadTokens.contains(attempt.lease.token) || attempt.lease.bootID != bootID
+                    || attempt.lease.until < now - 3_600_000
             else { continue }
-            try db.run(wait.kind == .deleteRemote ? SQL.endDeletionWait : SQL.endAttemptWait, [wait.id])
+            try db.run(SQL.endLateAttempt, [attempt.job, attempt.fence])
         }
     }
 

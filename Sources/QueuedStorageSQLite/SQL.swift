@@ -116,6 +116,7 @@ enum SQL {
     static let planName = """
         INSERT INTO qstore_remoteName (storage, name, file, generation) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
         """
+    static let hasLateAttempt = "SELECT 1 FROM qstore_lateAttempt WHERE storage = ? AND remoteName = ?"
     static let hasRemoteName = "SELECT 1 FROM qstore_remoteName WHERE storage = ? AND name = ?"
     static let nameHolder = "SELECT file, generation FROM qstore_remoteName WHERE storage = ? AND name = ?"
     static let unplanName = "DELETE FROM qstore_remoteName WHERE storage = ? AND name = ? AND file = ?"
@@ -153,14 +154,7 @@ enum SQL {
     static let releaseJob = """
         UPDATE qstore_job SET state = 'queued', leaseToken = NULL, leaseBoot = NULL, leaseUntil = NULL WHERE id = ?
         """
-    static let acknowledgeDeletion = """
-        UPDATE qstore_job SET waitsForJob = NULL, waitsForFence = NULL, waitsForToken = NULL, waitsForBoot = NULL, \
-        waitsUntil = NULL WHERE waitsForJob = ? AND waitsForFence <= ?
-        """
-    static let acknowledgeAttempt = """
-        UPDATE qstore_job SET waitsForFence = NULL, waitsForToken = NULL, waitsForBoot = NULL, waitsUntil = NULL \
-        WHERE id = ? AND waitsForFence <= ?
-        """
+    static let endLateAttempt = "DELETE FROM qstore_lateAttempt WHERE job = ? AND fence = ?"
     static let leasedJobs = """
         SELECT id, kind, file, generation, leaseToken, leaseBoot, leaseUntil FROM qstore_job \
         WHERE storage = ? AND state = 'running'
@@ -170,27 +164,16 @@ enum SQL {
         UPDATE qstore_job SET state = 'queued', fence = fence + 1, leaseToken = NULL, leaseBoot = NULL, \
         leaseUntil = NULL WHERE id = ?
         """
-    /// Takes a job back from an attempt that may still wake up.
-    static let rescueLateJob = """
-        UPDATE qstore_job SET state = 'queued', waitsForFence = fence, waitsForToken = leaseToken, \
-        waitsForBoot = leaseBoot, waitsUntil = leaseUntil, fence = fence + 1, leaseToken = NULL, leaseBoot = NULL, \
-        leaseUntil = NULL WHERE id = ?
+    /// Notes an attempt that may still wake up, before its job is taken back.
+    static let noteLateAttempt = """
+        INSERT OR IGNORE INTO qstore_lateAttempt (job, fence, storage, remoteName, token, boot, until) \
+        SELECT id, fence, storage, remoteName, leaseToken, leaseBoot, leaseUntil FROM qstore_job \
+        WHERE id = ? AND remoteName IS NOT NULL
         """
-    static let waits = """
-        SELECT id, kind, waitsForToken, waitsForBoot, waitsUntil FROM qstore_job \
-        WHERE storage = ? AND waitsForToken IS NOT NULL
-        """
-    static let endDeletionWait = """
-        UPDATE qstore_job SET waitsForJob = NULL, waitsForFence = NULL, waitsForToken = NULL, waitsForBoot = NULL, \
-        waitsUntil = NULL WHERE id = ?
-        """
-    static let endAttemptWait = """
-        UPDATE qstore_job SET waitsForFence = NULL, waitsForToken = NULL, waitsForBoot = NULL, waitsUntil = NULL \
-        WHERE id = ?
-        """
+    static let lateAttempts = "SELECT job, fence, token, boot, until FROM qstore_lateAttempt WHERE storage = ?"
     static let leaseholders = """
         SELECT leaseToken FROM qstore_job WHERE storage = ? AND state = 'running' \
-        UNION ALL SELECT waitsForToken FROM qstore_job WHERE storage = ? AND waitsForToken IS NOT NULL
+        UNION ALL SELECT token FROM qstore_lateAttempt WHERE storage = ?
         """
     static let nextDueAt = """
         SELECT min(dueAt) FROM qstore_job WHERE storage = ? AND task = ? AND state = 'queued' AND waitsForJob IS NULL
@@ -244,9 +227,9 @@ enum SQL {
         retryTransfer, hastenTransfer, retaskTransfer,
         retryDeletions, repairDelays, dueJobs, jobWithFile, claimJob, deferTransfer, planName,
         hasRemoteName, nameHolder, unplanName, keepUpload,
-        remoteDeletion, lacksSHA256, noteSHA256, runningJob, replanJob, renewJob, completeFile, deleteJob, failJob, giveUpWaiting, releaseJob,
-        acknowledgeDeletion, acknowledgeAttempt, leasedJobs, rescueJob, rescueLateJob, waits, endDeletionWait,
-        endAttemptWait, leaseholders, nextDueAt,
+        remoteDeletion, lacksSHA256, noteSHA256, runningJob, replanJob, renewJob, completeFile, deleteJob, failJob,
+        giveUpWaiting, releaseJob,
+        hasLateAttempt, noteLateAttempt, lateAttempts, endLateAttempt, leasedJobs, rescueJob, leaseholders, nextDueAt,
         filesInStorage, filesInState, names, namesBelow, events, trimEvents,
         writeSequence, readSequence,
     ]

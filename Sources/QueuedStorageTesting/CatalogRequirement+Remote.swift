@@ -201,6 +201,35 @@ extension CatalogRequirement {
             try await probe.catalog.acknowledgeLoss(of: try unwrap(job, "job").ticket)
             _ = try await probe.claimOne(.deleteRemote)
         },
+        CatalogRequirement("waits for each of several workers whose transfer was rescued while they slept") { probe in
+            let (_, job) = try await probe.file(.transferring)
+            let first = try unwrap(job, "job").ticket
+            _ = try await rescue(probe, now: 10_001)
+            let second = try await probe.claimOne(.transfer, probe.request(token: "T2", until: 20_000)).ticket
+            _ = try await rescue(probe, now: 20_001)
+            let holders = try await probe.catalog.leaseholders(storages: ["photos"])
+            try require(holders, is: ["photos": ["T1", "T2"]], "who may still publish")
+
+            try await probe.record(size: 9, replaces: true, dueAt: nil)
+
+            try require(try await probe.claim().isEmpty, "both may still publish")
+            try await probe.catalog.acknowledgeLoss(of: second)
+            try require(try await probe.claim().isEmpty, "the first may still publish")
+            try await probe.catalog.acknowledgeLoss(of: first)
+            _ = try await probe.claimOne(.deleteRemote)
+        },
+        CatalogRequirement("waits for a worker that sleeps on after another has done its transfer") { probe in
+            let (_, job) = try await probe.file(.transferring)
+            _ = try await rescue(probe, now: 10_001)
+            try await probe.complete(try await probe.claimOne(.transfer, probe.request(token: "T2", until: 20_000)))
+
+            _ = try await probe.catalog.delete("a.txt", in: "photos")
+
+            _ = try await probe.claimOne(.deleteLocal)
+            try require(try await probe.claim().isEmpty, "the sleeper may still publish")
+            try await probe.catalog.acknowledgeLoss(of: try unwrap(job, "job").ticket)
+            _ = try await probe.claimOne(.deleteRemote)
+        },
         CatalogRequirement("doesn't wait for a worker of another boot") { probe in
             _ = try await probe.file(.transferring)
             try await probe.record(size: 9, replaces: true, dueAt: nil)

@@ -66,6 +66,11 @@ private struct SeededGenerator: RandomNumberGenerator {
             SELECT 1 FROM qstore_remoteName n
                 WHERE n.storage = f.storage AND n.name = f.remoteName AND n.file = f.id)
         """,
+        "a remote deletion waits for nobody": """
+        SELECT j.id FROM qstore_job j WHERE j.kind = 'deleteRemote' AND j.waitsForJob IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM qstore_lateAttempt a
+                WHERE a.job = j.waitsForJob AND a.storage = j.storage AND a.remoteName = j.remoteName)
+        """,
         "a transfer waits for nothing": """
         SELECT j.id FROM qstore_job j WHERE j.kind = 'transfer' AND j.waitsForJob IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM qstore_job d WHERE d.id = j.waitsForJob AND d.kind = 'deleteRemote')

@@ -127,7 +127,8 @@ extension TransferWorker {
         switch ending {
         case .returned:
             if job.kind == .deleteRemote || job.file == nil {
-                _ = await insist { try await self.catalog.completeDeletion(job.ticket) }
+                let counted = await insist { try await self.catalog.completeDeletion(job.ticket) }
+                if counted == false { await acknowledgeLoss(job) }
             }
         case .threw(let error) where !(error is CancellationError):
             guard let storage = storages[job.storage] else { return }
@@ -142,7 +143,8 @@ extension TransferWorker {
                 message: "\(error)",
                 retryAt: time.now.addingTimeInterval(delay.seconds)
             )
-            _ = await insist { try await self.catalog.fail(failure) }
+            let counted = await insist { try await self.catalog.fail(failure) }
+            if counted == false { await acknowledgeLoss(job) }
             logger.warning(
                 "a copy could not be deleted; it is tried again",
                 metadata: [
