@@ -195,9 +195,13 @@ enum SQL {
         """
     static let lastFileID = "SELECT seq FROM sqlite_sequence WHERE name = 'qstore_file'"
     static let counts = "SELECT storage, state, files, bytes FROM qstore_count WHERE files <> 0"
-    static let queuedTasks = """
-        SELECT storage, task, count(*) FROM qstore_job WHERE state = 'queued' AND waitsForJob IS NULL \
-        GROUP BY storage, task
+    /// The tasks of a storage's queued jobs, one after the other: the jobs may be many, their tasks are few.
+    static let nextQueuedTask = """
+        SELECT task FROM qstore_job WHERE storage = ? AND task > ? AND state = 'queued' AND waitsForJob IS NULL \
+        ORDER BY task LIMIT 1
+        """
+    static let queuedJobCount = """
+        SELECT count(*) FROM qstore_job WHERE storage = ? AND task = ? AND state = 'queued' AND waitsForJob IS NULL
         """
     static let events = """
         SELECT id, at, type, storage, name, generation, remoteName, size, attempts, error, ownerModel, ownerRow, \
@@ -230,7 +234,7 @@ enum SQL {
         remoteDeletion, lacksSHA256, noteSHA256, runningJob, replanJob, renewJob, completeFile, deleteJob, failJob,
         giveUpWaiting, releaseJob,
         hasLateAttempt, noteLateAttempt, lateAttempts, endLateAttempt, leasedJobs, rescueJob, leaseholders, nextDueAt,
-        filesInStorage, filesInState, names, namesBelow, events, trimEvents,
+        filesInStorage, filesInState, names, namesBelow, nextQueuedTask, queuedJobCount, events, trimEvents,
         writeSequence, readSequence,
     ]
 }

@@ -278,11 +278,18 @@ extension SQLiteCatalog: Catalog {
 
     public func unclaimable(tasks: [String: Set<String>]) async throws -> [UnclaimableJobs] {
         try await read { db in
-            try db.all(SQL.queuedTasks) { UnclaimableJobs(storage: $0[0], task: $0[1], count: $0[2]) }
-                .filter { jobs in
-                    guard let known = tasks[jobs.storage] else { return true }
-                    return !known.contains(jobs.task) && !Self.deletionTasks.contains(jobs.task)
+            var unclaimable: [UnclaimableJobs] = []
+            for storage in try db.all(SQL.storages, [], { $0[0] as String }) {
+                let known = tasks[storage]?.union(Self.deletionTasks) ?? []
+                var task = ""
+                while let next = try db.first(SQL.nextQueuedTask, [storage, task], { $0[0] as String }) {
+                    task = next
+                    guard !known.contains(task) else { continue }
+                    let count = try db.first(SQL.queuedJobCount, [storage, task]) { $0[0] as Int }
+                    unclaimable.append(UnclaimableJobs(storage: storage, task: task, count: count ?? 0))
                 }
+            }
+            return unclaimable
         }
     }
 
