@@ -185,6 +185,22 @@ import Testing
         }
     }
 
+    @Test func `check lets a known remote be away, and says so; an unknown one must be there`() async throws {
+        try await Sandbox.with { sandbox in
+            try sandbox.write(Self.head, to: "qstore.yaml")
+            _ = try await sandbox.run(["save", "f"])
+            try sandbox.move("remote", to: "elsewhere")
+
+            let known = try await sandbox.run(["config", "check"])
+            try sandbox.write(Self.head.replacing("remote: remote", with: "remote: other"), to: "other.yaml")
+            let other = try await sandbox.run(["config", "check", "--config", "other.yaml"])
+
+            #expect(known.status == 0, "\(known.errors)")
+            #expect((known.text + known.errors).contains("transfers wait"), "\(known.errors)")
+            #expect(other.status == 3)
+        }
+    }
+
     // JSON is YAML, so that both can read the same text.
     @Test func `the schema and the loader accept the same`() async throws {
         try await Sandbox.with { sandbox in

@@ -17,8 +17,8 @@ struct Config: AsyncParsableCommand {
             abstract: "Read the configuration, look whether everything is there, and say what it means.",
             discussion: """
                 Nothing is changed, and no database is made. Exit code 3 tells that something must be mended; the line says \
-                where and how. With --connect, a small file is written to each remote, read, and deleted; exit code 75 tells \
-                that a remote can't be reached now.
+                where and how. A remote directory that the database knows may be away: its transfers wait. With --connect, a \
+                small file is written to each remote, read, and deleted; exit code 75 tells that a remote can't be reached now.
 
                 Examples:
                   qstore config check --config /etc/qstore.yaml && systemctl restart qstore
@@ -40,8 +40,9 @@ struct Config: AsyncParsableCommand {
             }
             let declarations = try Environment.apply(environment, to: ConfigurationFile.load(path, environment))
             let check = ConfigurationCheck(declarations)
-            try await blocking { try check.run() }
-            try await check.compareWithDatabase()
+            let known = try await check.knownStorages()
+            try await blocking { try check.run(known: known) }
+            try check.compare(with: known)
             let outcomes = connect ? try await check.connect() : []
             let lines = check.description
             for line in lines.dropLast() { Console.shared.line(line) }

@@ -17,16 +17,27 @@ struct ConfigurationCheck: Sendable {
 
     /// Looks at directories; blocks.
     ///
+    /// - Parameter known: The storages that the database knows: their remotes may be away, as a disk that isn't mounted,
+    ///   and their transfers wait then.
     /// - Throws: ``CommandFailure`` for the first thing to be mended.
-    func run() throws {
+    func run(known: [StorageRegistration] = []) throws {
         let origin = Origin(text: declarations.file.map { "\($0): database" } ?? "database")
         let directory = FileName.split(declarations.database).directory
         try mustBeUsable(directory, "the directory of the database", origin)
         try refuseOneAliasTwice()
         for storage in declarations.storages {
             try mustBeUsable(storage.local, "the local directory", storage.localOrigin)
-            if let remote = storage.remote.directory {
+            guard let remote = storage.remote.directory else { continue }
+            do {
                 try mustBeUsable(remote, "the remote directory", storage.remoteOrigin)
+            } catch {
+                let fingerprint = try storage.remote.make(nil).fingerprint
+                guard known.contains(where: { $0.alias == storage.alias && $0.remoteFingerprint == fingerprint }) else {
+                    throw error
+                }
+                Console.shared.note(
+                    "the remote directory \"\(Text.escaped(remote))\" can't be used now: its transfers wait until it can"
+                )
             }
         }
         for folder in declarations.dropFolders { try mustBeUsable(folder.path, "the drop folder", folder.origin) }
@@ -104,12 +115,16 @@ struct ConfigurationCheck: Sendable {
         return inner == outer || inner.utf8.starts(with: (outer == "/" ? outer : outer + "/").utf8)
     }
 
-    /// Compares the declarations with a database that is there already.
-    func compareWithDatabase() async throws {
+    /// The storages that the database knows, if there is one already.
+    func knownStorages() async throws -> [StorageRegistration] {
         let path = declarations.database
-        guard access(path, F_OK) == 0 else { return }
-        let catalog = try await blocking { try SQLiteCatalog(path: path, creates: false) }
-        for known in try await catalog.storages() {
+        guard access(path, F_OK) == 0 else { return [] }
+        return try await blocking { try SQLiteCatalog(path: path, creates: false) }.storages()
+    }
+
+    /// Compares the declarations with what the database knows.
+    func compare(with known: [StorageRegistration]) throws {
+        for known in known {
             guard let storage = declarations.storages.first(where: { $0.alias == known.alias }) else {
                 Console.shared.note("the database knows a storage \"\(known.alias)\", which isn't declared")
                 continue
