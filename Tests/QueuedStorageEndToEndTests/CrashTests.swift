@@ -6,13 +6,29 @@ import Testing
 
 /// What a process that dies, or pauses, at any step leaves to others.
 @Suite(.serialized) struct CrashTests {
-    /// A save has some seven steps; each number beyond them is a run that nothing interrupts.
+    /// A save has some seven steps; each number beyond them is a run that nothing interrupts, as the last one must be.
     static let steps = Array(1...12)
+
+    /// Expects that a run which is over was stopped at its step, or had fewer, and that no run has more than are tried.
+    private func expectStop(_ agent: Agent, at step: Int, paused: Bool? = nil) {
+        if let count = agent.stepCount {
+            #expect(count < Self.steps.count, "there are more steps than are tried")
+            #expect(
+                paused == nil ? count < step : paused == (step <= count),
+                "it wasn't stopped at step \(step) of \(count)"
+            )
+        } else {
+            #expect(agent.isKilled && paused == nil, "\(agent.ending)")
+            #expect(step < Self.steps.count, "there are more steps than are tried")
+        }
+    }
 
     @Test(arguments: steps)
     func `a save that dies before any step leaves the file whole or absent`(_ step: Int) async throws {
         try await withTemporaryDirectory { directory in
-            let said = try await Agent(directory, step: step, "save", "d/f.txt", "content").end()
+            let agent = try Agent(directory, step: step, "save", "d/f.txt", "content")
+            let said = await agent.end()
+            expectStop(agent, at: step)
 
             let bench = try Bench(directory, alias: "crash")
             try await bench.work()
@@ -36,7 +52,9 @@ import Testing
         try await withTemporaryDirectory { directory in
             _ = try await Agent(directory, step: 0, "save", "f.txt", "old").end()
             _ = try await Agent(directory, step: 0, "work", "f.txt").end()
-            let said = try await Agent(directory, step: step, "replace", "f.txt", "new, and longer").end()
+            let agent = try Agent(directory, step: step, "replace", "f.txt", "new, and longer")
+            let said = await agent.end()
+            expectStop(agent, at: step)
 
             let bench = try Bench(directory, alias: "crash")
             let read = try await bench.text("f.txt")
@@ -62,7 +80,9 @@ import Testing
             if work == "work-and-delete" {
                 _ = try await Agent(directory, step: 0, "transfer-and-delete", "f.txt").end()
             }
-            _ = try await Agent(directory, step: step, work, "f.txt").end()
+            let agent = try Agent(directory, step: step, work, "f.txt")
+            _ = await agent.end()
+            expectStop(agent, at: step)
 
             let bench = try Bench(directory, alias: "crash", task: work == "work" ? .transfer : .transferAndDelete)
             #expect(try await bench.text("f.txt") == "content")
@@ -82,7 +102,9 @@ import Testing
         try await withTemporaryDirectory { directory in
             _ = try await Agent(directory, step: 0, "save", "f.txt", "content").end()
             _ = try await Agent(directory, step: 0, "work", "f.txt").end()
-            _ = try await Agent(directory, step: step, "delete", "f.txt").end()
+            let agent = try Agent(directory, step: step, "delete", "f.txt")
+            _ = await agent.end()
+            expectStop(agent, at: step)
 
             let bench = try Bench(directory, alias: "crash")
             try await bench.work()
@@ -105,6 +127,7 @@ import Testing
             try await bench.storage.recover()
             if before.last?.hasPrefix("paused") == true { saver.goOn() }
             let rest = await saver.end()
+            expectStop(saver, at: step, paused: before.last?.hasPrefix("paused") == true)
             try await bench.work()
 
             #expect((before + rest).contains("saved f.txt"))
@@ -127,6 +150,7 @@ import Testing
             try await bench.work()
             if before.last?.hasPrefix("paused") == true { zombie.goOn() }
             _ = await zombie.end()
+            expectStop(zombie, at: step, paused: before.last?.hasPrefix("paused") == true)
             try await bench.work()
             try await bench.work()
 

@@ -44,6 +44,14 @@ final class Agent: Sendable {
     /// Whether it runs, and the last lines that it wrote.
     var ending: String { process.said.ending }
 
+    /// How many steps there were, once it came to its end; nil if it didn't.
+    var stepCount: Int? {
+        process.said.lines.last { $0.hasPrefix("done ") }.flatMap { Int($0.dropFirst("done ".count)) }
+    }
+
+    /// Whether it was killed, as it kills itself before its step.
+    var isKilled: Bool { process.said.status == SIGKILL }
+
     /// Asks the process to end what it is at, and to stop.
     func terminate() { process.send(SIGTERM) }
 
