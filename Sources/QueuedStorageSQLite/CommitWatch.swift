@@ -2,6 +2,7 @@ import CLinux
 import Foundation
 import GRDB
 import QueuedStorageCore
+import Synchronization
 
 /// Watches a database for commits of other connections.
 ///
@@ -140,7 +141,7 @@ extension Loop {
     /// The directory is watched, not the files, as the WAL comes and goes.
     fileprivate static func watch(_ path: String) -> Int32? {
         let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
-        let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
+        let descriptor = inotifyCreation.withLock { _ in inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC)) }
         guard descriptor >= 0 else { return nil }
         let mask = UInt32(IN_MODIFY) | UInt32(IN_CREATE) | UInt32(IN_MOVED_TO)
         guard inotify_add_watch(descriptor, directory, mask) >= 0 else {

@@ -1,10 +1,6 @@
 import CLinux
 import Glibc
 import QueuedStorageCore
-import Synchronization
-
-/// Makers of inotify descriptors take turns: how libinotifytools' own is found is by looking what came.
-let inotifyCreation = Mutex<Void>(())
 
 /// Waits until an inotify descriptor has events, or until somebody wakes it.
 struct WakeableDescriptor: Sendable {
