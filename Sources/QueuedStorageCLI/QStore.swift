@@ -49,6 +49,7 @@ struct Main {
         // Parts of files go back to the kernel when they were sent; else memory would grow with the file.
         clinux_return_blocks(1 << 20)
         do {
+            try refuseForeignText()
             let command = try QStore.parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
@@ -59,6 +60,17 @@ struct Main {
             try await Console.shared.flush()
         } catch {
             exit(await status(of: error).rawValue)
+        }
+    }
+
+    /// Refuses arguments that are no UTF-8: they would come with other characters in them, and name something else.
+    private static func refuseForeignText() throws {
+        for index in 1..<max(1, Int(CommandLine.argc)) {
+            guard let bytes = CommandLine.unsafeArgv[index], String(validatingCString: bytes) == nil else { continue }
+            throw CommandFailure(
+                .usage,
+                "\"\(Text.escaped(String(cString: bytes)))\" isn't UTF-8 text, as names must be: choose another name"
+            )
         }
     }
 

@@ -35,6 +35,18 @@ import Testing
         }
     }
 
+    @Test func `a name that is no UTF-8 is 2, and nothing is saved`() async throws {
+        try await Sandbox.with { sandbox in
+            let outcome = try await sandbox.shell(
+                "$Q save $'bad\\xff' --local local --remote remote --database q.sqlite < /dev/null"
+            )
+
+            #expect(outcome.status == 2)
+            #expect(outcome.errors.contains("UTF-8"), "\(outcome.errors)")
+            #expect(!sandbox.exists("q.sqlite"))
+        }
+    }
+
     @Test(arguments: ["status", "files", "events", "drain", "ls"])
     func `a missing database is 3, and isn't made`(_ command: String) async throws {
         try await Sandbox.with { sandbox in
