@@ -35,6 +35,22 @@ import Testing
         }
     }
 
+    @Test func `flags that a configuration says already are wrong use, also beside the one that is found`() async throws
+    {
+        try await Sandbox.with { sandbox in
+            try sandbox.write(
+                "database: q.sqlite\nstorages:\n  a: {local: local, remote: remote}\n",
+                to: "qstore.yaml"
+            )
+            for command in [["save", "x", "f", "--task", "Transfer"], ["watch", "inbox", "--once", "--delayed"]] {
+                let outcome = try await sandbox.run(command)
+
+                #expect(outcome.status == 2)
+                #expect(outcome.errors.contains("qstore.yaml"), "\(outcome.errors)")
+            }
+        }
+    }
+
     @Test func `a name that is no UTF-8 is 2, and nothing is saved`() async throws {
         try await Sandbox.with { sandbox in
             let outcome = try await sandbox.shell(

@@ -55,6 +55,13 @@ struct StorageOptions: ParsableArguments {
         if place.flags.isEmpty, saving.flags.isEmpty, let path = file.path(environment) {
             return saving.apply(to: try Environment.apply(environment, to: ConfigurationFile.load(path, environment)))
         }
+        if place.flags.isEmpty, let flag = saving.flags.first, let path = file.path(environment) {
+            throw CommandFailure(
+                .usage,
+                "\(flag) can't stand beside the configuration \"\(Text.escaped(path))\", which says it already: leave it "
+                    + "out, or describe a storage with --local, --remote and --database"
+            )
+        }
         if place.flags.isEmpty {
             throw CommandFailure(
                 .configuration,
