@@ -51,6 +51,22 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (["run", "--workers", "0"], "from 1 to 1024"), (["worker", "--workers", "2000"], "from 1 to 1024"),
+        (["drain", "--timeout", "abc"], "90s"), (["transfer", "a", "--wait", "--timeout", "5"], "90s"),
+        (["save", "a", "--task", "Move"], "TransferAndDelete"), (["worker", "--retries", "some"], "unlimited"),
+        (["events", "--since", "x"], "now"),
+    ])
+    func `a value that can't be is answered with what can`(_ arguments: [String], _ allowed: String) async throws {
+        try await Sandbox.with { sandbox in
+            let outcome = try await sandbox.run(arguments)
+
+            #expect(outcome.status == 2)
+            #expect(outcome.errors.contains(allowed), "\(outcome.errors)")
+            #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+        }
+    }
+
     @Test func `a name that is no UTF-8 is 2, and nothing is saved`() async throws {
         try await Sandbox.with { sandbox in
             let outcome = try await sandbox.shell(

@@ -75,6 +75,11 @@ struct StateArgument: ExpressibleByArgument {
 struct SpanArgument: ExpressibleByArgument {
     let duration: Duration
 
+    /// Reads a flag's value; an error says what is allowed.
+    static func parse(_ text: String) throws -> Self {
+        try allowed(Self(argument: text), "it is a time such as 90s, 10m or 1h30m, of 366 days at most")
+    }
+
     init?(argument: String) {
         guard let duration = Duration(parsing: argument), duration <= .seconds(366 * 86_400) else { return nil }
         self.duration = duration
@@ -84,6 +89,11 @@ struct SpanArgument: ExpressibleByArgument {
 /// A number of retries, as a flag.
 struct RetriesArgument: ExpressibleByArgument {
     let retries: QueuedStorageOptions.Retries
+
+    /// Reads a flag's value; an error says what is allowed.
+    static func parse(_ text: String) throws -> Self {
+        try allowed(Self(argument: text), "it is a whole number, or unlimited")
+    }
 
     init?(argument: String) {
         if argument == "unlimited" {
@@ -100,10 +110,21 @@ struct RetriesArgument: ExpressibleByArgument {
 struct WorkersArgument: ExpressibleByArgument {
     let count: Int
 
+    /// Reads a flag's value; an error says what is allowed.
+    static func parse(_ text: String) throws -> Self {
+        try allowed(Self(argument: text), "it is a whole number from 1 to 1024")
+    }
+
     init?(argument: String) {
         guard let count = Int(argument), (1...1024).contains(count) else { return nil }
         self.count = count
     }
+}
+
+/// A flag's value that could be read, or an error that says what is allowed.
+func allowed<Value>(_ value: Value?, _ sentence: String) throws -> Value {
+    guard let value else { throw ValidationError(sentence) }
+    return value
 }
 
 /// The alias that flags alone describe.

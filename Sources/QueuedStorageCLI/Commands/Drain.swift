@@ -14,7 +14,8 @@ struct Drain: AsyncParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("The longest wait.", valueName: "time")) var timeout: SpanArgument?
+    @Option(help: ArgumentHelp("The longest wait.", valueName: "time"), transform: SpanArgument.parse)
+    var timeout: SpanArgument?
     @OptionGroup var options: CatalogOptions
     @Option(help: ArgumentHelp("Only this storage.", valueName: "alias")) var storage: String?
     @OptionGroup(title: "Output") var output: OutputOptions

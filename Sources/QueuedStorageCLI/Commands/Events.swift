@@ -18,7 +18,10 @@ struct Events: AsyncParsableCommand {
 
     @OptionGroup var options: CatalogOptions
     @Flag(name: [.short, .long], help: "Go on with what happens from now on.") var follow = false
-    @Option(help: ArgumentHelp("Only events after this one; now for none of the past.", valueName: "id|now"))
+    @Option(
+        help: ArgumentHelp("Only events after this one; now for none of the past.", valueName: "id|now"),
+        transform: { try allowed(Beginning(argument: $0), "it is the number of an event, or now") }
+    )
     var since: Beginning = .id(0)
     @Option(help: ArgumentHelp("Only events of a storage.", valueName: "alias")) var storage: String?
     @Flag(help: "Print one JSON object a line (event.schema.json).") var json = false

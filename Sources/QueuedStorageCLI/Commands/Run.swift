@@ -17,8 +17,11 @@ struct Run: AsyncParsableCommand {
     @OptionGroup(title: "Configuration") var file: ConfigurationOptions
     @Flag(help: "Accept that the directories of the storages aren't those that the database knows: they moved.")
     var moved = false
-    @Option(help: ArgumentHelp("How many transfers run at the same time.", valueName: "n")) var workers:
-        WorkersArgument?
+    @Option(
+        help: ArgumentHelp("How many transfers run at the same time.", valueName: "n"),
+        transform: WorkersArgument.parse
+    )
+    var workers: WorkersArgument?
     @OptionGroup(title: "Output") var output: OutputOptions
 
     func run() async throws {

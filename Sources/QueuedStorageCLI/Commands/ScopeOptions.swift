@@ -200,7 +200,8 @@ struct RetryOptions: ParsableArguments {
         help: ArgumentHelp(
             "How many retries follow the first try, or unlimited; else what the storage says, else $QUEUED_STORAGE_RETRIES, else 5.",
             valueName: "n"
-        )
+        ),
+        transform: RetriesArgument.parse
     )
     var retries: RetriesArgument?
 
@@ -208,7 +209,8 @@ struct RetryOptions: ParsableArguments {
         help: ArgumentHelp(
             "The delay before the first retry; else what the storage says, else $QUEUED_STORAGE_RETRY_DELAY, else 60s.",
             valueName: "time"
-        )
+        ),
+        transform: SpanArgument.parse
     )
     var retryDelay: SpanArgument?
 }

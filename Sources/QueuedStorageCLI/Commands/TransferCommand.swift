@@ -24,7 +24,8 @@ struct TransferCommand: AsyncParsableCommand {
     )
     var task: TaskName?
     @Flag(help: "Wait until they are there; a worker must run.") var wait = false
-    @Option(help: ArgumentHelp("The longest wait.", valueName: "time")) var timeout: SpanArgument?
+    @Option(help: ArgumentHelp("The longest wait.", valueName: "time"), transform: SpanArgument.parse)
+    var timeout: SpanArgument?
     @OptionGroup var options: CatalogOptions
     @Option(help: ArgumentHelp("The storage.", valueName: "alias")) var storage: String?
     @OptionGroup(title: "Output") var output: OutputOptions

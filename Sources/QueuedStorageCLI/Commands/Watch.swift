@@ -30,8 +30,11 @@ struct Watch: AsyncParsableCommand {
     var storage: String?
     @OptionGroup(title: "Instead of a configuration, what becomes of the files") var saving: SavingFlags
     @OptionGroup var retrying: RetryOptions
-    @Option(help: ArgumentHelp("How many transfers run at the same time.", valueName: "n")) var workers:
-        WorkersArgument?
+    @Option(
+        help: ArgumentHelp("How many transfers run at the same time.", valueName: "n"),
+        transform: WorkersArgument.parse
+    )
+    var workers: WorkersArgument?
     @Flag(help: "Take what lies there, transfer what is due, and end.") var once = false
     @OptionGroup(title: "Output") var output: OutputOptions
 

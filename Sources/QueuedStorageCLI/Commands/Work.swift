@@ -18,8 +18,11 @@ struct Work: AsyncParsableCommand {
     )
 
     @OptionGroup var options: StorageOptions
-    @Option(help: ArgumentHelp("How many transfers run at the same time.", valueName: "n")) var workers:
-        WorkersArgument?
+    @Option(
+        help: ArgumentHelp("How many transfers run at the same time.", valueName: "n"),
+        transform: WorkersArgument.parse
+    )
+    var workers: WorkersArgument?
     @OptionGroup(title: "What becomes of failures") var retrying: RetryOptions
     @Flag(help: "Transfer what is due, and end.") var once = false
     @OptionGroup(title: "Output") var output: OutputOptions
