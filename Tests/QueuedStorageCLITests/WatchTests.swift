@@ -186,6 +186,18 @@ import Testing
         }
     }
 
+    @Test func `waiting for nothing warns of nothing`() async throws {
+        try await Sandbox.with { sandbox in
+            _ = try await sandbox.run(["save", "a"] + sandbox.place)
+            _ = try await sandbox.run(["worker", "--once"] + sandbox.place)
+
+            let outcome = try await sandbox.run(["transfer", "--all", "--wait"] + sandbox.database)
+
+            #expect(outcome.status == 0)
+            #expect(!outcome.errors.contains("no worker is alive"), "\(outcome.errors)")
+        }
+    }
+
     @Test func `waiting for a transfer ends with it, or with the time`() async throws {
         try await Sandbox.with { sandbox in
             _ = try await sandbox.run(["save", "a", "--delayed"] + sandbox.place)

@@ -52,7 +52,7 @@ struct TransferCommand: AsyncParsableCommand {
             }
         }
         if all { Console.shared.note("queued \(Text.count(queued.count, "file"))") }
-        if wait { failures += try await session.await(queued, within: timeout?.duration) }
+        if wait, !queued.isEmpty { failures += try await session.await(queued, within: timeout?.duration) }
         if failures > 0 { throw CommandFailure(.failure, nil) }
     }
 
