@@ -130,7 +130,8 @@ def ftp(name, facts, options, scratch):
     # Where it reads a file in several parts at once, it takes the server's word that one was broken off for a failure.
     rclone.environment['RCLONE_MULTI_THREAD_STREAMS'] = '0'
     return Remote(name, [
-        qstore(options, lambda place: f'ftp://{user}@127.0.0.1:{port}/{place}', dict(QSTORE_BENCH_PASSWORD=password)),
+        qstore(options, lambda place: f'ftp://{user}@127.0.0.1:{port}/{place}?connections={options.tasks}',
+               dict(QSTORE_BENCH_PASSWORD=password)),
         rclone.program,
     ], rclone, facts['directory'])
 
