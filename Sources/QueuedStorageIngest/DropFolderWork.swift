@@ -50,7 +50,7 @@ struct DropFolderWork {
         var largeInFlight = 0
         var done: [Handed] = []
         /// Copied files that only stillness spoke for: they are kept a while, and compared again.
-        var kept: [(copied: Copied, until: Duration)] = []
+        var kept: [(copied: CopiedFile, until: Duration)] = []
         /// Files that can neither be saved nor put back now.
         var deferred: [(entry: TakenEntry, until: Duration)] = []
 
@@ -191,12 +191,6 @@ struct DropFolderWork {
         var outcome: Outcome
     }
 
-    /// An entry whose bytes were copied, and what it was then.
-    struct Copied: Sendable {
-        var entry: TakenEntry
-        var before: CopiedEntry
-    }
-
     private func hand(_ entry: TakenEntry) async -> Handed {
         do {
             let (file, status, isOurs, sidecar) = try await blocking { try entry.inspect() }
@@ -247,14 +241,14 @@ struct DropFolderWork {
     private func settle(_ hands: inout Hands, _ isStopping: Bool) async throws -> Bool {
         let done = hands.done
         hands.done = []
-        var copied: [Copied] = []
+        var copied: [CopiedFile] = []
         var failed: [(TakenEntry, any Error)] = []
         for handed in done {
             switch handed.outcome {
             case .saved(let file, let state):
                 saved(handed.entry, file)
                 switch state {
-                case .copied(let before): copied.append(Copied(entry: handed.entry, before: before))
+                case .copied(let before): copied.append(CopiedFile(entry: handed.entry, before: before))
                 case .placed:
                     try await blocking { [intake] in
                         if handed.entry.hasSideFiles { try? handed.entry.removeCompanions() }
@@ -307,37 +301,23 @@ struct DropFolderWork {
     /// Deals with entries whose bytes were copied: where only stillness spoke for one, it is kept a while longer.
     ///
     /// When the folder stops meanwhile, whoever opens it next compares the entry with what the sink remembers of it.
-    private func settle(_ copied: [Copied], _ hands: inout Hands) async throws {
+    private func settle(_ copied: [CopiedFile], _ hands: inout Hands) async throws {
         let until = context.time.now() + options.settleTime
         hands.kept += copied.filter { !$0.entry.isLeased }.map { ($0, until) }
         try await remove(copied.filter(\.entry.isLeased), &hands)
     }
 
     /// Removes entries whose bytes were copied, and lets the sink forget them; what was written since is a new drop.
-    private func remove(_ copied: [Copied], _ hands: inout Hands) async throws {
+    ///
+    /// What is still there stays remembered, so that nobody saves it again, and is tried again.
+    private func remove(_ copied: [CopiedFile], _ hands: inout Hands) async throws {
         guard !copied.isEmpty else { return }
-        let renewed = try await blocking { [intake] in
-            var renewed: [TakenEntry] = []
-            var directories: [String: Directory] = [:]
-            for copied in copied {
-                let entry = copied.entry
-                do {
-                    if try entry.wasWritten(since: copied.before) {
-                        renewed.append(try entry.renewed(as: intake.newID()))
-                    } else {
-                        try entry.remove()
-                    }
-                    directories[entry.token] = entry.directory
-                    intake.prune(entry.path)
-                } catch {
-                    intake.report(entry.path, "the copied file can't be removed (\(error))")
-                }
-            }
-            for directory in directories.values { try directory.sync() }
-            return renewed
-        }
-        hands.small += renewed
-        do { try await context.sink.forget(takenEntries: copied.map(\.entry.entry)) } catch {
+        let removal = try await blocking { [intake] in intake.remove(copied) }
+        let until = context.time.now() + options.retryInterval
+        hands.small += removal.renewed
+        hands.deferred += removal.left.map { ($0, until) }
+        guard !removal.gone.isEmpty else { return }
+        do { try await context.sink.forget(takenEntries: removal.gone.map(\.entry)) } catch {
             // It stays noted; the entry is gone, and its name never comes again.
             context.logger.debug("The sink couldn't forget entries", metadata: ["error": "\(error)"])
         }
@@ -360,7 +340,7 @@ struct DropFolderWork {
         for (entry, error) in failed {
             switch states[entry.entry] {
             case .placed: continue
-            case .copied(let before): try await settle([Copied(entry: entry, before: before)], &hands)
+            case .copied(let before): try await settle([CopiedFile(entry: entry, before: before)], &hands)
             case nil:
                 if error is CancellationError { continue }
                 if let reason = Self.reasonForQuarantine(error) {
@@ -424,17 +404,17 @@ struct DropFolderWork {
             }
             return
         }
-        var copied: [Copied] = []
+        var copied: [CopiedFile] = []
         for entry in entries {
             switch states[entry.entry] {
             case .placed: continue
-            case .copied(let before): copied.append(Copied(entry: entry, before: before))
+            case .copied(let before): copied.append(CopiedFile(entry: entry, before: before))
             case nil:
                 if entry.size < options.largeFileSize { hands.small.append(entry) } else { hands.large.append(entry) }
             }
         }
         let asked = try await blocking { [copied] in
-            copied.map { Copied(entry: $0.entry.askingForLease(), before: $0.before) }
+            copied.map { CopiedFile(entry: $0.entry.askingForLease(), before: $0.before) }
         }
         try await settle(asked, &hands)
     }

@@ -78,6 +78,63 @@ import Testing
         }
     }
 
+    @Test func `a copied file that can't be removed isn't saved again`() async throws {
+        try await withOthersInbox { directory in
+            try Data("x".utf8).write(to: URL(fileURLWithPath: "\(directory)/inbox/a"))
+
+            await #expect(processExitsWith: .success) { [directory = directory as String] in
+                try becomeNobody()
+                let storage = try Bench(directory).storage
+                let sink = HookedSink(
+                    storage: storage,
+                    afterTake: { chmod(Self.tokenDirectory($0), 0o500) }
+                )
+                let summary = try await Self.folder(directory, into: sink).takeOnce()
+                #expect(summary.taken == 1)
+                #expect(summary.failed == 1)
+            }
+            Self.unlock(directory)
+            await #expect(processExitsWith: .success) { [directory = directory as String] in
+                try becomeNobody()
+                let summary = try await Self.folder(directory).takeOnce()
+                #expect(summary.taken == 0)
+            }
+
+            let texts = try await Self.texts(directory)
+            #expect(texts == ["x"])
+            #expect(Self.taken(directory) == [])
+        }
+    }
+
+    @Test func `a copied file that couldn't be removed goes when it can be`() async throws {
+        try await withOthersInbox { directory in
+            try Data("x".utf8).write(to: URL(fileURLWithPath: "\(directory)/inbox/a"))
+
+            await #expect(processExitsWith: .success) { [directory = directory as String] in
+                try becomeNobody()
+                let (forgotten, continuation) = AsyncStream<[String]>.makeStream()
+                let sink = HookedSink(
+                    storage: try Bench(directory).storage,
+                    afterTake: { chmod(Self.tokenDirectory($0), 0o500) },
+                    afterForget: { continuation.yield($0) }
+                )
+                let folder = try Self.folder(directory, into: sink) { event in
+                    if case .problem = event { Self.unlock(directory) }
+                }
+                try await withThrowingTaskGroup(of: Void.self) { tasks in
+                    tasks.addTask { try await folder.run() }
+                    for await entries in forgotten where !entries.isEmpty { break }
+                    #expect(Self.taken(directory).filter { $0.contains("/") } == [])
+                    tasks.cancelAll()
+                    try await tasks.waitForAll()
+                }
+            }
+
+            let texts = try await Self.texts(directory)
+            #expect(texts == ["x"])
+        }
+    }
+
     @Test func `a hard-linked file is saved once although its other link goes`() async throws {
         try await withTemporaryDirectory { directory in
             mkdir("\(directory)/inbox", 0o755)
@@ -124,6 +181,18 @@ import Testing
 
     /// What lies below `taken`.
     private static func taken(_ directory: String) -> [String] { everything("\(directory)/inbox/.qstore/taken") }
+
+    /// Lets the taken files be removed again.
+    private static func unlock(_ directory: String) {
+        for path in taken(directory) where !path.contains("/") {
+            chmod("\(directory)/inbox/.qstore/taken/\(path)", 0o700)
+        }
+    }
+
+    private static func tokenDirectory(_ drop: DroppedFile) -> String {
+        let token = drop.taken.entry.split(separator: "/").first ?? ""
+        return "\(drop.taken.inbox)/.qstore/taken/\(token)"
+    }
 }
 
 /// Makes a directory with an inbox, both of a user who is nobody.

@@ -139,6 +139,8 @@ struct TakenEntry: Sendable {
     }
 
     /// Makes the bytes an entry of their own again: they are not those that were saved.
+    ///
+    /// The directory isn't synced.
     func renewed(as newID: String) throws -> Self {
         let entry = Self(
             inbox: inbox,
@@ -153,8 +155,8 @@ struct TakenEntry: Sendable {
         )
         try directory.create(entry.nameFile, path.bytes)
         try directory.move(name, to: directory, as: newID.utf8)
-        try directory.sync()
-        try removeCompanions()
+        // They went with what was saved; whoever finds them without their file removes them.
+        try? removeCompanions()
         return entry
     }
 
@@ -246,10 +248,11 @@ struct TakenEntry: Sendable {
         return entry
     }
 
-    /// Whether the bytes are others than those that were copied.
+    /// Whether the bytes are others than those that were copied; what is gone isn't written.
     ///
     /// Its change time alone also moves when another link goes, or its owner; then the bytes decide.
     func wasWritten(since before: CopiedEntry) throws -> Bool {
+        guard try directory.status(name) != nil else { return false }
         let file = try directory.open(name)
         let status = try file.status()
         guard status.size == before.size else { return true }
