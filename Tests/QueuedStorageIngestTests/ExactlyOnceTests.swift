@@ -101,21 +101,58 @@ import Testing
         }
     }
 
-    @Test func `puts a sidecar back whose file never followed`() async throws {
-        try await withTemporaryDirectory { directory in
-            let inbox = "\(directory)/inbox"
-            mkdir(inbox, 0o755)
-            _ = try await takeOnce(inbox, into: DirectorySink("\(directory)/sink"))
-            mkdir("\(inbox)/.qstore/taken/dead", 0o700)
-            write("{}", to: "\(inbox)/.qstore/taken/dead/1.meta")
-            write("a.txt", to: "\(inbox)/.qstore/taken/dead/1.name")
+    @Test(arguments: DropFolderOptions.Sidecar.allCases)
+    func `puts a sidecar back whose file never followed`(_ rule: DropFolderOptions.Sidecar) async throws {
+        try await withTaken(["1.meta": "{}", "1.name": "a.txt"]) { inbox, sink in
+            _ = try await takeOnce(inbox, into: sink, options: DropFolderOptions(sidecar: rule))
 
-            _ = try await takeOnce(
-                inbox,
-                into: DirectorySink("\(directory)/sink"),
-                options: DropFolderOptions(sidecar: .optional)
-            )
+            // Where sidecars are files like others, it is taken as one.
+            #expect(sink.savedNames == (rule == .none ? ["a.txt.meta.json"] : []))
+            #expect(isThere("\(inbox)/a.txt.meta.json") == (rule != .none))
+            #expect(left(inbox, "taken") == [])
+        }
+    }
 
+    @Test func `puts a sidecar into quarantine whose file never followed and whose directory is gone`() async throws {
+        try await withTaken(["1.meta": "{}", "1.name": "gone/a.txt"]) { inbox, sink in
+            _ = try await takeOnce(inbox, into: sink)
+
+            #expect(try await Quarantine(inbox: inbox).files().map(\.name) == ["gone/a.txt.meta.json"])
+            #expect(left(inbox, "taken") == [])
+            let path = try await Quarantine(inbox: inbox).retry("a.txt.meta.json")
+            #expect(path == "\(inbox)/gone/a.txt.meta.json")
+        }
+    }
+
+    @Test func `puts a marker into quarantine whose file never followed if markers are called otherwise now`()
+        async throws
+    {
+        try await withTaken(["1.done": "", "1.name": "a.txt"]) { inbox, sink in
+            _ = try await takeOnce(inbox, into: sink)
+
+            #expect(try await Quarantine(inbox: inbox).files().map(\.name) == ["a.txt.done"])
+        }
+    }
+
+    @Test(arguments: ["1.meta", "1.metadata"])
+    func `hands a file over with the sidecar that was taken with it, whatever the options say now`(
+        _ sidecar: String
+    ) async throws {
+        try await withTaken(["1": "x", sidecar: "{}", "1.name": "a.txt"]) { inbox, sink in
+            _ = try await takeOnce(inbox, into: sink)
+
+            #expect(sink.taken.map(\.metadata) == ["{}"])
+            #expect(left(inbox, "taken") == [])
+        }
+    }
+
+    @Test func `puts a file back with the sidecar that was taken with it, whatever the options say now`() async throws {
+        let failing: @Sendable (DroppedFile) async throws -> Void = { _ in throw StorageError(.full, "no room") }
+        try await withTaken(["1": "x", "1.metadata": "{}", "1.name": "a.txt"], before: failing) { inbox, sink in
+            let summary = try await takeOnce(inbox, into: sink)
+
+            #expect(!summary.isComplete)
+            #expect(isThere("\(inbox)/a.txt"))
             #expect(isThere("\(inbox)/a.txt.meta.json"))
             #expect(left(inbox, "taken") == [])
         }
@@ -214,6 +251,23 @@ import Testing
             }
             try await group.waitForAll()
         }
+    }
+}
+
+/// Makes a drop folder in which a dead process left files in `taken`.
+func withTaken(
+    _ files: [String: String],
+    before: @escaping @Sendable (DroppedFile) async throws -> Void = { _ in },
+    _ body: (String, DirectorySink) async throws -> Void
+) async throws {
+    try await withTemporaryDirectory { directory in
+        let inbox = "\(directory)/inbox"
+        mkdir(inbox, 0o755)
+        let sink = DirectorySink("\(directory)/sink", before: before)
+        _ = try await takeOnce(inbox, into: sink)
+        mkdir("\(inbox)/.qstore/taken/dead", 0o700)
+        for (name, text) in files { write(text, to: "\(inbox)/.qstore/taken/dead/\(name)") }
+        try await body(inbox, sink)
     }
 }
 

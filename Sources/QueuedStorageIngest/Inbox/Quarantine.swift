@@ -99,30 +99,56 @@ struct QuarantineDirectory: Sendable {
         self.root = root
     }
 
-    /// Moves a taken file here.
+    /// Moves a taken file here, with its sidecar.
     ///
     /// The reason is written and synced first, so that no file ever lies here without one.
     ///
     /// - Returns: What the reason says.
     func add(_ taken: TakenEntry, reason: String, at date: Date) throws -> QuarantinedFile {
-        let size = try taken.directory.status(taken.name)?.size ?? 0
+        let sidecar = try taken.sidecarName()
+        let file = try add(taken.id, of: taken, named: taken.path, reason, date) {
+            if let sidecar {
+                try taken.directory.move(sidecar.utf8, to: directory, as: Self.sidecar(of: $0).utf8)
+            }
+        }
+        try taken.removeCompanions()
+        try taken.directory.sync()
+        return file
+    }
+
+    /// Moves a companion here whose file was never taken.
+    func add(
+        _ companion: Companion,
+        of taken: TakenEntry,
+        reason: String,
+        at date: Date
+    ) throws -> QuarantinedFile {
+        let (name, path) = taken.draftEntry(companion)
+        return try add(name, of: taken, named: path, reason, date) { _ in }
+    }
+
+    private func add(
+        _ name: String,
+        of taken: TakenEntry,
+        named path: DropPath,
+        _ reason: String,
+        _ date: Date,
+        before: (String) throws -> Void
+    ) throws -> QuarantinedFile {
+        let size = try taken.directory.status(name.utf8)?.size ?? 0
         var file = QuarantinedFile(
             entry: "",
-            name: taken.path.description,
-            nameBytes: taken.path.string == nil ? Data(taken.path.bytes) : nil,
+            name: path.description,
+            nameBytes: path.string == nil ? Data(path.bytes) : nil,
             reason: reason,
             at: date,
             size: size
         )
-        file.entry = try reserve(wanted(taken.path), file)
+        file.entry = try reserve(wanted(path), file)
         try directory.sync()
-        if let sidecar = try taken.sidecarName() {
-            try taken.directory.move(sidecar.utf8, to: directory, as: Self.sidecar(of: file.entry).utf8)
-        }
-        try taken.directory.move(taken.name, to: directory, as: file.entry.utf8)
+        try before(file.entry)
+        try taken.directory.move(name.utf8, to: directory, as: file.entry.utf8)
         try directory.sync()
-        try taken.removeCompanions()
-        try taken.directory.sync()
         return file
     }
 

@@ -79,11 +79,10 @@ struct TakenEntry: Sendable {
                 try entry.putBack()
                 return nil
             }
-            for companion in found.companions { try entry.claim(companion) }
+            entry.claim()
             return entry
         } catch {
-            try? entry.putBackCompanions(into: parent)
-            if hasSideFiles { try? entry.directory.remove(entry.nameFile.utf8) }
+            try? entry.putBackDrafts(into: parent)
             if let error = error as? SystemError, error.errno == ENOENT { return nil }
             throw error
         }
@@ -93,33 +92,69 @@ struct TakenEntry: Sendable {
     private func draft(_ companion: Companion) -> String { "\(id).\(companion.draftSuffix)" }
     private func kept(_ companion: Companion) -> String { "\(id).\(companion.keptSuffix)" }
 
-    /// From here on the companion goes with the file, wherever that goes.
-    private func claim(_ companion: Companion) throws {
-        do { try directory.move(draft(companion).utf8, to: directory, as: kept(companion).utf8) } catch let error
-            as SystemError where error.errno == ENOENT || error.errno == EEXIST
-        {}
+    /// From here on the companions go with the file, wherever that goes.
+    private func claim() {
+        for companion in Companion.all {
+            try? directory.move(draft(companion).utf8, to: directory, as: kept(companion).utf8)
+        }
+    }
+
+    /// From here on the companions are put back, unless the file is here.
+    func release() throws {
+        for companion in Companion.all where try directory.status(kept(companion).utf8) != nil {
+            try directory.move(kept(companion).utf8, to: directory, as: draft(companion).utf8)
+        }
     }
 
     // MARK: Moving out
 
-    /// Puts the file and its companions back where they were dropped.
+    /// Puts the file back where it was dropped, and its companions as far as that can be done now.
     ///
     /// - Throws: `EEXIST` if there is another file by now; the entry stays then.
     func putBack() throws {
         let parent = try inbox.root.directory(path.parent)
-        try directory.move(name, to: parent, as: path.name)
-        try putBackCompanions(into: parent)
-        try? directory.remove(nameFile.utf8)
+        if hasSideFiles { try release() }
+        do { try directory.move(name, to: parent, as: path.name) } catch {
+            if hasSideFiles { claim() }
+            throw error
+        }
+        if hasSideFiles { try? putBackDrafts(into: parent) }
         try parent.sync()
         try directory.sync()
     }
 
-    private func putBackCompanions(into parent: Directory) throws {
-        for companion in companionKinds {
-            for name in [draft(companion), kept(companion)] where try directory.status(name.utf8) != nil {
-                try directory.move(name.utf8, to: parent, as: companion.path(of: path).name)
-            }
+    /// Puts companions back whose file isn't here; the noted path goes when none is left.
+    private func putBackDrafts(into parent: Directory) throws {
+        for companion in Companion.all where try directory.status(draft(companion).utf8) != nil {
+            guard let companion = known(companion) else { throw SystemError(ENOENT, "renameat2") }
+            try directory.move(draft(companion).utf8, to: parent, as: companion.path(of: path).name)
         }
+        try directory.remove(nameFile.utf8)
+    }
+
+    /// A companion with the end of its name, if the drop folder's options say it.
+    private func known(_ companion: Companion) -> Companion? {
+        companionKinds.first { $0.keptSuffix == companion.keptSuffix } ?? (companion == .sidecar ? companion : nil)
+    }
+
+    /// The companions that lie here without their file: to be put back, or to be quarantined.
+    func drafts() throws -> [Companion] {
+        guard try directory.status(name) == nil else { return [] }
+        return try Companion.all.filter { try directory.status(draft($0).utf8) != nil }.map { known($0) ?? $0 }
+    }
+
+    /// Puts all companions back whose file isn't here.
+    func putBackDrafts() throws {
+        let parent = try inbox.root.directory(path.parent)
+        try putBackDrafts(into: parent)
+        try parent.sync()
+        try directory.sync()
+    }
+
+    /// Where a companion lies that has no file here, as an entry to be quarantined.
+    func draftEntry(_ companion: Companion) -> (name: String, path: DropPath) {
+        let suffix = companion.suffix.isEmpty ? ".\(companion.draftSuffix)" : companion.suffix
+        return (draft(companion), path.suffixed(suffix))
     }
 
     /// Removes the file, if it is still this process's, and all that goes with it; the directory isn't synced.
@@ -128,13 +163,11 @@ struct TakenEntry: Sendable {
         try removeCompanions()
     }
 
-    /// Removes what goes with a file that is the local storage's by now.
+    /// Removes what goes with a file that is the local storage's by now; not what must be put back.
     func removeCompanions() throws {
         guard hasSideFiles else { return }
-        for companion in Companion.all {
-            try directory.remove(kept(companion).utf8)
-            try directory.remove(draft(companion).utf8)
-        }
+        for companion in Companion.all { try directory.remove(kept(companion).utf8) }
+        guard try drafts().isEmpty else { return }
         try directory.remove(nameFile.utf8)
     }
 
@@ -162,54 +195,35 @@ struct TakenEntry: Sendable {
 
     // MARK: After a crash
 
-    /// What a dead process left in `taken/TOKEN`: its files, and companions that never got their files.
+    /// What a dead process left in `taken/TOKEN`.
     ///
-    /// - Returns: The files. Companions without a file are put back where they were dropped.
-    static func left(in directory: Directory, token: String, inbox: Inbox, companionKinds: [Companion]) throws -> [Self]
-    {
-        let names = try directory.textNames()
-        let files = Set(names.filter { !$0.contains(".") })
-        let entries = try files.sorted().map { id in
+    /// - Returns: Its files; and entries without a file, of which there may be companions that never got theirs.
+    static func left(
+        in directory: Directory,
+        token: String,
+        inbox: Inbox,
+        companionKinds: [Companion]
+    ) throws -> (files: [Self], strays: [Self]) {
+        func entry(_ id: String) throws -> Self {
             let path = try Self.path(of: id, in: directory)
-            let size = try directory.status(id.utf8)?.size ?? 0
             return Self(
                 inbox: inbox,
                 directory: directory,
                 token: token,
                 id: id,
                 path: path ?? DropPath("lost-name-\(id)"),
-                size: size,
+                size: try directory.status(id.utf8)?.size ?? 0,
                 isLeased: false,
                 companionKinds: companionKinds,
                 hasSideFiles: true
             )
         }
-        for entry in entries { for companion in companionKinds { try entry.claim(companion) } }
-        for id in Set(names.compactMap { $0.split(separator: ".").first.map(String.init) }).subtracting(files) {
-            let path = try Self.path(of: id, in: directory)
-            let entry = Self(
-                inbox: inbox,
-                directory: directory,
-                token: token,
-                id: id,
-                path: path ?? .root,
-                size: 0,
-                isLeased: false,
-                companionKinds: companionKinds,
-                hasSideFiles: true
-            )
-            if path != nil, let parent = try? inbox.root.directory(entry.path.parent) {
-                for companion in companionKinds where try directory.status(entry.draft(companion).utf8) != nil {
-                    try? directory.move(
-                        entry.draft(companion).utf8,
-                        to: parent,
-                        as: companion.path(of: entry.path).name
-                    )
-                }
-            }
-            try entry.removeCompanions()
-        }
-        return entries
+        let names = try directory.textNames()
+        let files = Set(names.filter { !$0.contains(".") })
+        let strays = Set(names.compactMap { $0.split(separator: ".").first.map(String.init) }).subtracting(files)
+        let entries = try files.sorted().map(entry)
+        for entry in entries { entry.claim() }
+        return (entries, try strays.sorted().map(entry))
     }
 
     /// Where a file was dropped, as it was noted; nil if the note is lost, or isn't a path that may be believed.
@@ -263,15 +277,13 @@ struct TakenEntry: Sendable {
 
     /// The sidecar's bytes; nil if there is none, or if it is too large to be one.
     func metadata() throws -> [UInt8]? {
-        let name = kept(.sidecar)
-        guard try directory.status(name.utf8) != nil else { return nil }
+        guard let name = try sidecarName() else { return nil }
         return try directory.open(name.utf8).read(limit: Companion.largestSidecar) ?? []
     }
 
     /// Where the sidecar lies, if there is one.
     func sidecarName() throws -> String? {
-        let name = kept(.sidecar)
-        return try directory.status(name.utf8) == nil ? nil : name
+        try [kept(.sidecar), draft(.sidecar)].first { try directory.status($0.utf8) != nil }
     }
 }
 

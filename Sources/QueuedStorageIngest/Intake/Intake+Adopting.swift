@@ -17,12 +17,14 @@ extension Intake {
                 }
                 let directory = try inbox.taken.directory(name)
                 adopted[name] = (token, directory)
-                entries += try TakenEntry.left(
+                let left = try TakenEntry.left(
                     in: directory,
                     token: name,
                     inbox: inbox,
                     companionKinds: companionKinds
                 )
+                for stray in left.strays { returnCompanions(of: stray) }
+                entries += left.files
             }
         } catch {
             report(.root, "what another process left can't be taken over (\(error))")

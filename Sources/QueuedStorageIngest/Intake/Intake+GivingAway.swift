@@ -15,6 +15,7 @@ extension Intake {
             let delay = reason == nil ? Duration.milliseconds(200) : options.retryInterval
             hold(entry.path, status, now + delay)
             try entry.putBack()
+            returnCompanions(of: entry)
             if let reason { report(entry.path, reason) }
             return true
         } catch {
@@ -27,19 +28,42 @@ extension Intake {
     @discardableResult
     func quarantine(_ entry: TakenEntry, _ reason: String) -> Bool {
         do {
-            let file = try inbox.quarantine.add(entry, reason: reason, at: context.time.date())
-            context.metrics.quarantined.increment()
-            context.logger.notice(
-                "A dropped file was put into quarantine",
-                metadata: ["inbox": "\(inbox.path)", "name": "\(file.name)", "reason": "\(reason)"]
-            )
-            context.observe(.quarantined(name: file.name, reason: reason))
-            context.count { $0.quarantined += 1 }
+            note(try inbox.quarantine.add(entry, reason: reason, at: context.time.date()))
+            returnCompanions(of: entry)
             return true
         } catch {
             report(entry.path, "the file can't be put into quarantine (\(error))")
             return false
         }
+    }
+
+    /// Puts companions back whose file isn't here, beside where it was dropped; into quarantine if that can't be done.
+    ///
+    /// What can't be put anywhere stays, and is found again at the next start.
+    func returnCompanions(of entry: TakenEntry) {
+        guard entry.hasSideFiles else { return }
+        do { try entry.putBackDrafts() } catch {
+            do {
+                for companion in try entry.drafts() {
+                    let reason = "its file wasn't taken, and it can't be put back (\(error))"
+                    let date = context.time.date()
+                    note(try inbox.quarantine.add(companion, of: entry, reason: reason, at: date))
+                }
+            } catch {
+                return report(entry.path, "what was taken with the file can't be put back (\(error))")
+            }
+        }
+        try? entry.removeCompanions()
+    }
+
+    private func note(_ file: QuarantinedFile) {
+        context.metrics.quarantined.increment()
+        context.logger.notice(
+            "A dropped file was put into quarantine",
+            metadata: ["inbox": "\(inbox.path)", "name": "\(file.name)", "reason": "\(file.reason)"]
+        )
+        context.observe(.quarantined(name: file.name, reason: file.reason))
+        context.count { $0.quarantined += 1 }
     }
 
     func newID() -> String {
