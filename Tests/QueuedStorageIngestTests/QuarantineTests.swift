@@ -132,6 +132,58 @@ import Testing
         }
     }
 
+    @Test func `removes and retries nothing else than what it is asked to`() async throws {
+        try await withTemporaryDirectory { directory in
+            let inbox = "\(directory)/inbox"
+            mkdir(inbox, 0o755)
+            let names = ["x", "x.meta.json", "y", "y.meta.json"]
+            for name in names {
+                write(name, to: "\(inbox)/\(name)")
+                _ = try await takeOnce(inbox, into: refusing(directory, "x", "x.meta.json", "y", "y.meta.json"))
+            }
+            let quarantine = Quarantine(inbox: inbox)
+            func entry(_ name: String) async throws -> String {
+                try #require(try await quarantine.files().first { $0.name == name }).entry
+            }
+
+            try await quarantine.remove(entry("x"))
+            _ = try await quarantine.retry(entry("y"))
+
+            #expect(try await Set(quarantine.files().map(\.name)) == ["x.meta.json", "y.meta.json"])
+            for name in ["x.meta.json", "y.meta.json"] {
+                let path = try await quarantine.retry(entry(name))
+                #expect(try String(contentsOfFile: path, encoding: .utf8) == name)
+            }
+        }
+    }
+
+    @Test(arguments: [["x", "x.meta.json"], ["x.meta.json", "x"]])
+    func `keeps a file apart from the sidecar of another one`(_ order: [String]) async throws {
+        try await withTemporaryDirectory { directory in
+            let inbox = "\(directory)/inbox"
+            mkdir(inbox, 0o755)
+            for name in order {
+                // A sidecar that isn't JSON is why its file is refused; the other is refused by its name.
+                write("x", to: "\(inbox)/\(name)")
+                if name == "x" { write("sidecar", to: "\(inbox)/x.meta.json") }
+                _ = try await takeOnce(
+                    inbox,
+                    into: refusing(directory, "x.meta.json"),
+                    options: DropFolderOptions(sidecar: name == "x" ? .optional : .none)
+                )
+            }
+            let quarantine = Quarantine(inbox: inbox)
+            let files = try await quarantine.files()
+            let file = try #require(files.first { $0.name == "x" })
+            #expect(files.count == 2)
+
+            try await quarantine.remove(file.entry)
+
+            #expect(try await quarantine.files().map(\.name) == ["x.meta.json"])
+            #expect(left(inbox, "quarantine").count == 2)
+        }
+    }
+
     @Test func `keeps a name of 255 bytes`() async throws {
         try await withTemporaryDirectory { directory in
             let inbox = "\(directory)/inbox"
@@ -238,6 +290,30 @@ import Testing
 
             #expect(summary.quarantined == 1)
             #expect(left(inbox, "quarantine").sorted() == ["a", "a.meta.json", "a.reason.json"])
+        }
+    }
+
+    @Test func `brings a file and its sidecar together that were parted on the way into quarantine`() async throws {
+        try await withTemporaryDirectory { directory in
+            let inbox = "\(directory)/inbox"
+            let options = DropFolderOptions(sidecar: .optional)
+            mkdir(inbox, 0o755)
+            write("x", to: "\(inbox)/a")
+            write("[]", to: "\(inbox)/a.meta.json")
+            _ = try await takeOnce(inbox, into: DirectorySink("\(directory)/sink"), options: options)
+            // The process died after it had moved the file, before it moved the sidecar.
+            let dead = "\(inbox)/.qstore/taken/dead"
+            mkdir(dead, 0o700)
+            write("a", to: "\(dead)/1.name")
+            #expect(rename("\(inbox)/.qstore/quarantine/a.meta.json", "\(dead)/1.meta") == 0)
+
+            _ = try await takeOnce(inbox, into: DirectorySink("\(directory)/sink"), options: options)
+            _ = try await Quarantine(inbox: inbox).retry("a")
+
+            #expect(isThere("\(inbox)/a"))
+            #expect(isThere("\(inbox)/a.meta.json"))
+            #expect(left(inbox, "taken") == [])
+            #expect(left(inbox, "quarantine") == [])
         }
     }
 

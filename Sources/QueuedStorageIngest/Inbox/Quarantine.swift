@@ -71,7 +71,8 @@ public struct Quarantine: Sendable {
 ///
 /// `NAME.reason.json` is this:
 ///
-///     {"entry": "b.pdf", "at": "2026-01-31T23:59:59Z", "name": "a/b.pdf", "nameBytes": null, "reason": "…", "size": 1234}
+///     {"entry": "b.pdf", "at": "2026-01-31T23:59:59Z", "hasSidecar": false, "name": "a/b.pdf", "nameBytes": null,
+///      "reason": "…", "size": 1234}
 public struct QuarantinedFile: Codable, Hashable, Sendable {
     /// The file's name in quarantine, always text: how to name it to ``Quarantine/retry(_:)``.
     public var entry: String
@@ -85,8 +86,27 @@ public struct QuarantinedFile: Codable, Hashable, Sendable {
     public var at: Date
     /// The number of bytes.
     public var size: Int64
+    /// Whether `NAME.meta.json` in quarantine is this file's sidecar, which goes where it goes.
+    public var hasSidecar: Bool
 
     var path: DropPath { nameBytes.map { DropPath(bytes: Array($0)) } ?? DropPath(name) }
+}
+
+extension QuarantinedFile {
+    /// Reads a reason; one that says nothing of a sidecar is of a file without.
+    ///
+    /// - Parameter decoder: Where to read.
+    /// - Throws: What the decoder throws.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        entry = try values.decode(String.self, forKey: .entry)
+        name = try values.decode(String.self, forKey: .name)
+        nameBytes = try values.decodeIfPresent(Data.self, forKey: .nameBytes)
+        reason = try values.decode(String.self, forKey: .reason)
+        at = try values.decode(Date.self, forKey: .at)
+        size = try values.decode(Int64.self, forKey: .size)
+        hasSidecar = try values.decodeIfPresent(Bool.self, forKey: .hasSidecar) ?? false
+    }
 }
 
 /// The opened `.qstore/quarantine`; all methods block.
@@ -105,11 +125,15 @@ struct QuarantineDirectory: Sendable {
     ///
     /// - Returns: What the reason says.
     func add(_ taken: TakenEntry, reason: String, at date: Date) throws -> QuarantinedFile {
-        let sidecar = try taken.sidecarName()
-        let file = try add(taken.id, of: taken, named: taken.path, reason, date) {
-            if let sidecar {
-                try taken.directory.move(sidecar.utf8, to: directory, as: Self.sidecar(of: $0).utf8)
-            }
+        let hasSidecar = try taken.sidecarName() != nil
+        // Until it is here too, whoever finds the sidecar without its file puts it back where it was dropped; there the
+        // file joins it when it is retried.
+        if hasSidecar { try taken.release(.sidecar) }
+        let file = try add(taken.id, of: taken, named: taken.path, hasSidecar: hasSidecar, reason, date)
+        if hasSidecar, let sidecar = try taken.sidecarName() {
+            // Where that fails, it is put back like any that has no file here.
+            try? taken.directory.move(sidecar.utf8, to: directory, as: Self.sidecar(of: file.entry).utf8)
+            try? directory.sync()
         }
         try taken.removeCompanions()
         try taken.directory.sync()
@@ -124,16 +148,16 @@ struct QuarantineDirectory: Sendable {
         at date: Date
     ) throws -> QuarantinedFile {
         let (name, path) = taken.draftEntry(companion)
-        return try add(name, of: taken, named: path, reason, date) { _ in }
+        return try add(name, of: taken, named: path, hasSidecar: false, reason, date)
     }
 
     private func add(
         _ name: String,
         of taken: TakenEntry,
         named path: DropPath,
+        hasSidecar: Bool,
         _ reason: String,
-        _ date: Date,
-        before: (String) throws -> Void
+        _ date: Date
     ) throws -> QuarantinedFile {
         let size = try taken.directory.status(name.utf8)?.size ?? 0
         var file = QuarantinedFile(
@@ -142,12 +166,17 @@ struct QuarantineDirectory: Sendable {
             nameBytes: path.string == nil ? Data(path.bytes) : nil,
             reason: reason,
             at: date,
-            size: size
+            size: size,
+            hasSidecar: hasSidecar
         )
         file.entry = try reserve(wanted(path), file)
-        try directory.sync()
-        try before(file.entry)
-        try taken.directory.move(name.utf8, to: directory, as: file.entry.utf8)
+        do {
+            try directory.sync()
+            try taken.directory.move(name.utf8, to: directory, as: file.entry.utf8)
+        } catch {
+            try? directory.remove(Self.reason(of: file.entry).utf8)
+            throw error
+        }
         try directory.sync()
         return file
     }
@@ -166,13 +195,13 @@ struct QuarantineDirectory: Sendable {
         let sidecar = Self.sidecar(of: entry)
         let sidecarPath = Companion.sidecar.path(of: file.path)
         do {
-            if try directory.status(sidecar.utf8) != nil {
+            if file.hasSidecar, try directory.status(sidecar.utf8) != nil {
                 try directory.move(sidecar.utf8, to: parent, as: sidecarPath.name)
             }
             try directory.move(entry.utf8, to: parent, as: file.path.name)
         } catch let error as SystemError {
             if error.errno == ENOENT { return nil }
-            if try directory.status(sidecar.utf8) == nil {
+            if file.hasSidecar, try directory.status(sidecar.utf8) == nil {
                 try? parent.move(sidecarPath.name, to: directory, as: sidecar.utf8)
             }
             guard error.errno == EEXIST else { throw error }
@@ -184,9 +213,9 @@ struct QuarantineDirectory: Sendable {
     }
 
     func remove(_ entry: String) throws -> Bool {
-        guard try read(entry) != nil else { return false }
+        guard let file = try read(entry) else { return false }
         try directory.remove(entry.utf8)
-        try directory.remove(Self.sidecar(of: entry).utf8)
+        if file.hasSidecar { try directory.remove(Self.sidecar(of: entry).utf8) }
         try forget(entry)
         return true
     }
@@ -209,7 +238,8 @@ struct QuarantineDirectory: Sendable {
         return file
     }
 
-    /// Makes the reason's file under a name that is free for the file and its sidecar too.
+    /// Makes the reason's file under a name that is free for the file and its sidecar too, and that isn't that of
+    /// another file's sidecar.
     private func reserve(_ wanted: String, _ file: QuarantinedFile) throws -> String {
         let encoder = JSONEncoder()
         encoder.dateEncodingStrategy = .iso8601
@@ -220,13 +250,19 @@ struct QuarantineDirectory: Sendable {
             number += 1
             var named = file
             named.entry = entry
-            guard try directory.status(entry.utf8) == nil, try directory.status(Self.sidecar(of: entry).utf8) == nil
-            else { continue }
+            let sidecar = Self.sidecar(of: entry)
+            let about = DropPath(entry).removingSuffix(Self.sidecar(of: ""))?.string
+            guard try [entry, sidecar, about].compactMap(\.self).allSatisfy(isFree) else { continue }
             do { try directory.create(Self.reason(of: entry), Array(try encoder.encode(named))) } catch let error
                 as SystemError where error.errno == EEXIST
             { continue }
             return entry
         }
+    }
+
+    /// Whether nothing lies under a name, or is about to.
+    private func isFree(_ entry: String) throws -> Bool {
+        try directory.status(entry.utf8) == nil && directory.status(Self.reason(of: entry).utf8) == nil
     }
 
     /// The last component as text, short enough that what is added to it still makes a file name.

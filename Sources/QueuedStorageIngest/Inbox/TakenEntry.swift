@@ -99,11 +99,10 @@ struct TakenEntry: Sendable {
         }
     }
 
-    /// From here on the companions are put back, unless the file is here.
-    func release() throws {
-        for companion in Companion.all where try directory.status(kept(companion).utf8) != nil {
-            try directory.move(kept(companion).utf8, to: directory, as: draft(companion).utf8)
-        }
+    /// From here on a companion is put back, unless the file is here.
+    func release(_ companion: Companion) throws {
+        guard try directory.status(kept(companion).utf8) != nil else { return }
+        try directory.move(kept(companion).utf8, to: directory, as: draft(companion).utf8)
     }
 
     // MARK: Moving out
@@ -113,7 +112,7 @@ struct TakenEntry: Sendable {
     /// - Throws: `EEXIST` if there is another file by now; the entry stays then.
     func putBack() throws {
         let parent = try inbox.root.directory(path.parent)
-        if hasSideFiles { try release() }
+        if hasSideFiles { for companion in Companion.all { try release(companion) } }
         do { try directory.move(name, to: parent, as: path.name) } catch {
             if hasSideFiles { claim() }
             throw error
