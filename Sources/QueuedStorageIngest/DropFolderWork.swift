@@ -88,6 +88,7 @@ struct DropFolderWork {
                 if !isStopping, now >= nextAdoption {
                     nextAdoption = now + options.rescanInterval
                     try await adopt(&hands)
+                    if intake.hasUnadopted { nextAdoption = now + min(options.retryInterval, options.rescanInterval) }
                 }
                 if isStopping { hands.large = [] }
                 showProblems(Array(intake.problems.values))
@@ -429,7 +430,7 @@ struct DropFolderWork {
                 }
             }
             summary.waiting += intake.waitingForCompanions
-            summary.failed = intake.problems.keys.filter { $0 != .root }.count
+            summary.failed = intake.problems.keys.count { $0 != .room }
         }
     }
 }

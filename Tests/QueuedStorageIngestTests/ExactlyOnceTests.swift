@@ -177,6 +177,39 @@ import Testing
         }
     }
 
+    @Test func `says what can't be taken over, and takes over the rest`() async throws {
+        try await withTaken(["1": "x", "1.name": "a.txt"]) { inbox, sink in
+            for name in ["aaa", "zzz"] { write("in the way", to: "\(inbox)/.qstore/taken/\(name)") }
+
+            let summary = try await takeOnce(inbox, into: sink)
+
+            #expect(summary.taken == 1)
+            #expect(summary.failed == 2)
+            #expect(!summary.isComplete)
+            #expect(sink.savedNames == ["a.txt"])
+        }
+    }
+
+    @Test(arguments: KernelSource.allCases)
+    func `tries again to take over what it couldn't`(_ kernel: KernelSource) async throws {
+        let prepare = { (inbox: String) in
+            mkdir("\(inbox)/.qstore", 0o700)
+            mkdir("\(inbox)/.qstore/taken", 0o700)
+            write("in the way", to: "\(inbox)/.qstore/taken/dead")
+        }
+        let options = DropFolderOptions(retryInterval: .milliseconds(20))
+        try await withDropFolder(kernel.source, options: options, prepare: prepare) { it in
+            await it.log.wait { $0.problem == "" }
+            mkdir("\(it.directory)/later", 0o700)
+            write("late", to: "\(it.directory)/later/1.name")
+            write("x", to: "\(it.directory)/later/1")
+            unlink(it.path(".qstore/taken/dead"))
+            rename("\(it.directory)/later", it.path(".qstore/taken/dead"))
+
+            await it.log.waitForTaken("late")
+        }
+    }
+
     @Test(arguments: KernelSource.allCases)
     func `takes over from a process that died while this one ran`(_ kernel: KernelSource) async throws {
         let options = DropFolderOptions(rescanInterval: .milliseconds(50))

@@ -10,27 +10,39 @@ extension Intake {
         do {
             let tokens = Set(try inbox.owners.textNames()).union(try inbox.taken.textNames())
             for name in tokens where name != inbox.token.name && adopted[name] == nil {
-                guard let token = try HeldToken.take(name, in: inbox.owners) else { continue }
-                guard try inbox.taken.status(name.utf8) != nil else {
-                    try token.drop(from: inbox.owners)
-                    continue
+                // One that can't be taken over keeps no other from it.
+                do {
+                    entries += try adopt(name)
+                    solved(.token(name))
+                } catch {
+                    report(
+                        .token(name),
+                        "what another process left in \(Inbox.privateName)/taken/\(name) can't be taken over (\(error))"
+                    )
                 }
-                let directory = try inbox.taken.directory(name)
-                adopted[name] = (token, directory)
-                let left = try TakenEntry.left(
-                    in: directory,
-                    token: name,
-                    inbox: inbox,
-                    companionKinds: companionKinds
-                )
-                for stray in left.strays { returnCompanions(of: stray) }
-                entries += left.files
             }
+            solved(.recovery)
         } catch {
-            report(.root, "what another process left can't be taken over (\(error))")
+            report(.recovery, "what other processes left can't be looked for (\(error))")
         }
         if entries.isEmpty { releaseAdopted() }
         return entries
+    }
+
+    /// Whether something couldn't be taken over, and is to be tried again.
+    var hasUnadopted: Bool { problems.keys.contains(where: \.isRecovery) }
+
+    private func adopt(_ name: String) throws -> [TakenEntry] {
+        guard let token = try HeldToken.take(name, in: inbox.owners) else { return [] }
+        guard try inbox.taken.status(name.utf8) != nil else {
+            try token.drop(from: inbox.owners)
+            return []
+        }
+        let directory = try inbox.taken.directory(name)
+        let left = try TakenEntry.left(in: directory, token: name, inbox: inbox, companionKinds: companionKinds)
+        adopted[name] = (token, directory)
+        for stray in left.strays { returnCompanions(of: stray) }
+        return left.files
     }
 
     /// Forgets dead processes that left nothing any more.

@@ -120,7 +120,7 @@ extension Intake {
         } catch { poll("\(error)") }
         do {
             try scanner.enter(path, below: inbox.root)
-            if problems[path] != nil { problems[path] = nil }
+            solved(path)
         } catch let error as SystemError {
             guard ![ENOENT, ENOTDIR, ELOOP, EXDEV].contains(error.errno) else { return }
             report(path, "the directory can't be read (\(error))")
@@ -137,7 +137,7 @@ extension Intake {
         switch probe.look(at: path, in: directory) {
         case .nothing:
             candidates.remove(path)
-            if problems[path] != nil { problems[path] = nil }
+            solved(path)
         case .waits(let reason):
             candidates.remove(path)
             waitingForCompanions += 1

@@ -40,7 +40,7 @@ extension Intake {
                 try entries.first?.entry.directory.sync()
                 for (entry, _) in entries {
                     removal.gone.append(entry)
-                    if problems[entry.path] != nil { problems[entry.path] = nil }
+                    solved(entry.path)
                     prune(entry.path)
                 }
                 removal.renewed += entries.compactMap(\.renewed)

@@ -1,6 +1,5 @@
 import FoundationEssentials
 import Glibc
-import Logging
 import QueuedStorageCore
 
 // Files that are moved out of the folder, and why others are not.
@@ -28,7 +27,7 @@ extension Intake {
                 companionKinds: companionKinds
             )
             candidates.remove(found.path)
-            if problems[found.path] != nil { problems[found.path] = nil }
+            solved(found.path)
             guard let entry else { return }
             batch.entries.append(entry)
             batch.touched[found.path.parent] = directory
@@ -60,18 +59,6 @@ extension Intake {
         report(path, reason)
     }
 
-    func report(_ path: DropPath, _ reason: String) {
-        let problem = DropFolderProblem(name: path.description, reason: reason, at: context.time.date())
-        if problems[path]?.reason != reason {
-            context.logger.warning(
-                "Something in the drop folder can't be taken; it will be tried again",
-                metadata: ["inbox": "\(inbox.path)", "name": "\(path)", "reason": "\(reason)"]
-            )
-        }
-        if problems.count < Self.mostProblems || problems[path] != nil { problems[path] = problem }
-        context.observe(.problem(problem))
-    }
-
     func hasRoom() -> Bool {
         guard options.minimumFreeBytes > 0 else { return true }
         for path in [inbox.path] + context.sink.savingPaths {
@@ -82,13 +69,13 @@ extension Intake {
             )
             if free < options.minimumFreeBytes {
                 report(
-                    .root,
+                    .room,
                     "less than \(options.minimumFreeBytes >> 20) MiB are free on the disk of \"\(path)\"; files wait"
                 )
                 return false
             }
         }
-        if problems[.root] != nil { problems[.root] = nil }
+        solved(.room)
         return true
     }
 }

@@ -38,7 +38,7 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
     var hasLookedThrough = false
     var fresh: [DropPath] = []
     var candidates = Candidates()
-    var problems: [DropPath: DropFolderProblem] = [:]
+    private(set) var problems: [ProblemSubject: DropFolderProblem] = [:]
     var lastID = 0
     var adopted: [String: (token: HeldToken, directory: Directory)] = [:]
     /// How many files wait for a marker or a sidecar, as far as a pass saw them.
@@ -55,6 +55,48 @@ final class Intake: @unchecked Sendable /* the drop folder's loop calls it, one 
         var kinds: [Companion] = options.sidecar == .none ? [] : [.sidecar]
         if let suffix = options.done.markerSuffix { kinds.append(.marker(suffix)) }
         companionKinds = kinds
+    }
+
+    // MARK: Problems
+
+    func report(_ path: DropPath, _ reason: String) { report(.path(path), reason) }
+
+    func report(_ subject: ProblemSubject, _ reason: String) {
+        let problem = DropFolderProblem(name: subject.path.description, reason: reason, at: context.time.date())
+        if problems[subject]?.reason != reason {
+            context.logger.warning(
+                "Something in the drop folder can't be taken; it will be tried again",
+                metadata: ["inbox": "\(inbox.path)", "name": "\(problem.name)", "reason": "\(reason)"]
+            )
+        }
+        if problems.count < Self.mostProblems || problems[subject] != nil { problems[subject] = problem }
+        context.observe(.problem(problem))
+    }
+
+    /// Forgets a problem that is none any more.
+    func solved(_ path: DropPath) { solved(.path(path)) }
+
+    func solved(_ subject: ProblemSubject) { if problems[subject] != nil { problems[subject] = nil } }
+}
+
+/// What a problem is about: each is known by itself, so that solving one leaves the others.
+enum ProblemSubject: Hashable {
+    /// A file or a directory.
+    case path(DropPath)
+    /// The room that is left; files wait meanwhile, and nothing is wrong with them.
+    case room
+    /// What all dead processes left.
+    case recovery
+    /// What the dead process of a token left.
+    case token(String)
+
+    var path: DropPath { if case .path(let path) = self { path } else { .root } }
+
+    var isRecovery: Bool {
+        switch self {
+        case .path, .room: false
+        case .recovery, .token: true
+        }
     }
 }
 
