@@ -20,12 +20,14 @@ struct Directory: Sendable {
     }
 
     /// Opens a directory below this one; the kernel keeps the way to it inside, and off symbolic links.
-    func directory(_ path: DropPath) throws -> Self {
+    ///
+    /// Where the way may not lead into what is mounted below, that is `EXDEV`.
+    func directory(_ path: DropPath, crossesMounts: Bool = true) throws -> Self {
         if path == .root { return self }
         let flags = UInt64(O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-        let descriptor = withPath(path.bytes) {
-            clinux_openat2(self.descriptor, $0, flags, 0, clinux_RESOLVE_BENEATH | clinux_RESOLVE_NO_SYMLINKS)
-        }
+        let resolve =
+            clinux_RESOLVE_BENEATH | clinux_RESOLVE_NO_SYMLINKS | (crossesMounts ? 0 : clinux_RESOLVE_NO_XDEV)
+        let descriptor = withPath(path.bytes) { clinux_openat2(self.descriptor, $0, flags, 0, resolve) }
         guard descriptor >= 0 else { throw SystemError(errno, "openat2") }
         return Self(file: OpenFile(descriptor))
     }

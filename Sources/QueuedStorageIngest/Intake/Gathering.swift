@@ -12,7 +12,7 @@ struct Gathering {
     /// Opens a directory; the last one stays open, since files come directory by directory.
     mutating func directory(_ path: DropPath, below root: Directory) throws -> Directory {
         if let opened, opened.path == path { return opened.directory }
-        let directory = try root.directory(path)
+        let directory = try root.directory(path, crossesMounts: false)
         opened = (path, directory)
         return directory
     }

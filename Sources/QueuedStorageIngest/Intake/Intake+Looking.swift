@@ -122,9 +122,24 @@ extension Intake {
             try scanner.enter(path, below: inbox.root)
             solved(path)
         } catch let error as SystemError {
-            guard ![ENOENT, ENOTDIR, ELOOP, EXDEV].contains(error.errno) else { return }
+            if error.errno == EXDEV { return leave(mounted: path) }
+            guard ![ENOENT, ENOTDIR, ELOOP].contains(error.errno) else { return solved(path) }
             report(path, "the directory can't be read (\(error))")
         } catch {}
+    }
+
+    /// Leaves a directory alone that something is mounted on: a file can't be moved out of there, and a copy of it
+    /// couldn't be taken exactly once.
+    private func leave(mounted path: DropPath) {
+        for (watch, watched) in watches where watched == path {
+            stream?.unwatch(watch)
+            watches[watch] = nil
+        }
+        report(
+            path,
+            "something is mounted on this directory, and files can't be moved out of there; watch it as a drop folder "
+                + "of its own, and exclude it here"
+        )
     }
 
     func look(at path: DropPath, _ now: Duration, hasRoom: Bool, _ batch: inout Gathering) {

@@ -32,7 +32,8 @@ extension Intake {
             batch.entries.append(entry)
             batch.touched[found.path.parent] = directory
         } catch let error as SystemError {
-            fail(found.path, "the file can't be moved out of the drop folder (\(error))", now)
+            let advice = error.errno == EXDEV || error.errno == EBUSY ? "; something is mounted there" : ""
+            fail(found.path, "the file can't be moved out of the drop folder (\(error))\(advice)", now)
         } catch {
             fail(found.path, "\(error)", now)
         }

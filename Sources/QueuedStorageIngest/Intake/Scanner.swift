@@ -25,7 +25,7 @@ struct Scanner {
 
     /// Begins to read a directory.
     mutating func enter(_ path: DropPath, below root: Directory) throws {
-        let directory = try root.directory(path)
+        let directory = try root.directory(path, crossesMounts: false)
         current = (path, try Entries(directory), directory)
     }
 
