@@ -62,7 +62,7 @@ public final class DropFolder: Service {
     ///   - logger: Where to say what happened.
     ///   - time: The time to go by.
     ///   - takesLock: Whether other watchers are kept out; without, each file is still taken once.
-    ///   - returnInterval: How often to look for a folder that went away.
+    ///   - returnInterval: How often to look whether the folder is there still, and whether it is back.
     ///   - observe: Is told what happens, on any thread.
     package init(
         _ path: String,
@@ -72,7 +72,7 @@ public final class DropFolder: Service {
         logger: Logger = Logger(label: "DropFolder"),
         time: Timekeeper,
         takesLock: Bool = true,
-        returnInterval: Duration = .seconds(1),
+        returnInterval: Duration = .seconds(2),
         observe: @escaping @Sendable (DropFolderEvent) -> Void = { _ in }
     ) {
         self.path = path

@@ -39,6 +39,7 @@ struct DropFolderWork {
     /// What a child task ended with.
     private enum Step: Sendable {
         case woken
+        case cancelled
         case handed(Handed, isLarge: Bool)
     }
 
@@ -81,6 +82,7 @@ struct DropFolderWork {
         var pausedUntil: Duration = .zero
         try await withThrowingTaskGroup(of: Step.self) { group in
             defer { group.cancelAll() }
+            if !isOnce { group.addTask { try await noticeGone() } }
             var waitsUntil: Duration??
             while true {
                 let now = context.time.now()
@@ -140,12 +142,26 @@ struct DropFolderWork {
                 }
                 switch try await group.next() {
                 case .woken: waitsUntil = nil
+                case .cancelled: break
                 case .handed(let handed, let isLarge):
                     if isLarge { hands.largeInFlight -= 1 } else { hands.smallInFlight -= 1 }
                     hands.done.append(handed)
                 case nil: break
                 }
             }
+        }
+    }
+
+    /// Looks again and again whether the folder is where it was; no event tells if something was mounted over it, or if
+    /// the directory that it lies in went away.
+    ///
+    /// - Returns: When it is cancelled; what is in hand is saved still.
+    /// - Throws: ``InboxGone``.
+    private func noticeGone() async throws -> Step {
+        while true {
+            let next = context.time.now() + folder.returnInterval
+            guard (try? await context.time.sleep(next)) != nil else { return .cancelled }
+            guard try await blocking({ [inbox = intake.inbox] in inbox.isThere }) else { throw InboxGone() }
         }
     }
 

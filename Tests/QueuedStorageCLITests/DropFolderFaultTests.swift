@@ -25,4 +25,25 @@ import Testing
             #expect(try sandbox.text("remote/a") == "x")
         }
     }
+
+    @Test func `an inbox that something is mounted over, and that is back, is noticed`() async throws {
+        try await Sandbox.with { sandbox in
+            let line = """
+                "$Q" watch inbox \(sandbox.place.joined(separator: " ")) & watch=$!
+                until [ -d inbox/.qstore/quarantine ]; do sleep 0.05; done
+                mount -t tmpfs tmpfs inbox && echo x >inbox/over
+                until [ -f remote/over ]; do sleep 0.05; done
+                umount -l inbox && echo x >inbox/below
+                until [ -f remote/below ]; do sleep 0.05; done
+                kill $watch; wait $watch
+                """
+
+            let outcome = try await sandbox.shell(
+                "timeout -k 1 60 " + (ownMounts + ["/bin/bash", "-c", line]).map { "'\($0)'" }.joined(separator: " ")
+            )
+
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(try Set(tree("\(sandbox.path)/remote").keys) == ["over", "below"])
+        }
+    }
 }

@@ -27,7 +27,7 @@ import Testing
     @Test(arguments: KernelSource.allCases)
     func `uses no processor time while nothing happens`(_ kernel: KernelSource) async throws {
         await #expect(processExitsWith: .success) { [kernel = kernel as KernelSource] in
-            try await withDropFolder(kernel.source) { it in
+            try await withDropFolder(kernel.source, returnInterval: .seconds(2)) { it in
                 write("x", to: it.path("a"))
                 await it.log.waitForTaken("a")
                 // The only way to see that nothing happens is to let some time pass.

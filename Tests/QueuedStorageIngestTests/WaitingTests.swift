@@ -257,6 +257,20 @@ import Testing
         }
     }
 
+    @Test(arguments: KernelSource.allCases)
+    func `notices that a directory above the folder was replaced`(_ kernel: KernelSource) async throws {
+        try await withDropFolder(kernel.source, below: "above") { it in
+            mkdir("\(it.directory)/new", 0o755)
+            mkdir("\(it.directory)/new/inbox", 0o755)
+            write("x", to: "\(it.directory)/new/inbox/a")
+
+            #expect(rename("\(it.directory)/above", "\(it.directory)/old") == 0)
+            #expect(rename("\(it.directory)/new", "\(it.directory)/above") == 0)
+
+            await it.log.waitForTaken("a")
+        }
+    }
+
     // MARK: 22. Overlaps
 
     @Test(arguments: ["inbox", "inbox/media", "", "link", "link/not/yet"])

@@ -72,12 +72,14 @@ func withDropFolder(
     options: DropFolderOptions = DropFolderOptions(),
     time: Timekeeper = .system,
     returnInterval: Duration = .milliseconds(10),
+    below parent: String = "",
     sink: (@Sendable (String) -> DirectorySink)? = nil,
     prepare: (String) throws -> Void = { _ in },
     _ body: @escaping @Sendable (Harness) async throws -> Void
 ) async throws {
     try await withTemporaryDirectory { directory in
-        let inbox = "\(directory)/inbox"
+        if parent != "" { mkdir("\(directory)/\(parent)", 0o755) }
+        let inbox = parent == "" ? "\(directory)/inbox" : "\(directory)/\(parent)/inbox"
         mkdir(inbox, 0o755)
         try prepare(inbox)
         let log = EventLog()
