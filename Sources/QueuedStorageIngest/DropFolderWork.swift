@@ -111,6 +111,7 @@ struct DropFolderWork {
                 {
                     let takesLarge = hands.large.count < Self.mostWaitingLarge
                     let batch = try await blocking { [intake] in try intake.gather(room, takesLarge: takesLarge) }
+                    hands.deferred += batch.stuck.map { ($0, now + options.retryInterval) }
                     for entry in batch.entries {
                         if entry.size < options.largeFileSize {
                             hands.small.append(entry)

@@ -118,8 +118,9 @@ struct TakenEntry: Sendable {
             throw error
         }
         if hasSideFiles { try? putBackDrafts(into: parent) }
-        try parent.sync()
-        try directory.sync()
+        // Whatever a power failure undoes of it, the file is in one of the two.
+        try? parent.sync()
+        try? directory.sync()
     }
 
     /// Puts companions back whose file isn't here; the noted path goes when none is left.

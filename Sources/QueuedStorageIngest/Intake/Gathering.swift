@@ -17,15 +17,13 @@ struct Gathering {
         return directory
     }
 
-    func sync(_ inbox: Inbox, report: (String) -> Void) {
+    /// Makes the moves last; until then nothing may be saved, since after a power failure it may be where it was, and
+    /// would be taken again.
+    func sync(_ inbox: Inbox) throws {
         guard !entries.isEmpty else { return }
-        do {
-            // First where they are, then where they were: after a power failure they may be in both, never in none.
-            try inbox.own.sync()
-            for directory in touched.values { try directory.sync() }
-        } catch {
-            report("the drop folder can't be synced (\(error))")
-        }
+        // First where they are, then where they were: after a power failure they may be in both, never in none.
+        try inbox.own.sync()
+        for directory in touched.values { try directory.sync() }
     }
 }
 

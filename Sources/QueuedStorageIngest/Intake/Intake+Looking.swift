@@ -22,6 +22,8 @@ extension Intake {
 
     struct Batch: Sendable {
         var entries: [TakenEntry] = []
+        /// Files that were moved, and can neither be saved nor put back now.
+        var stuck: [TakenEntry] = []
         /// Whether there may be more right now.
         var hasMore = false
     }
@@ -61,7 +63,10 @@ extension Intake {
         }
         // What was due and not looked at keeps its time, which is past.
         for path in due { if let candidate = candidates[path] { candidates.set(path, candidate) } }
-        batch.sync(inbox, report: { self.report(.root, $0) })
+        do { try batch.sync(inbox) } catch {
+            let reason = "the drop folder can't be synced, so that the file can't be moved out of it (\(error))"
+            return Batch(stuck: batch.entries.filter { !putBack($0, for: reason) }, hasMore: !due.isEmpty || hasMore)
+        }
         return Batch(
             entries: batch.entries.filter(isText),
             hasMore: !due.isEmpty || hasMore
