@@ -94,7 +94,7 @@ struct Inbox: Sendable {
             throw DropFolderError(
                 .alreadyWatched,
                 path,
-                "the drop folder \"\(path)\" is being watched by another process"
+                "the drop folder \"\(path)\" is being watched by another process; stop that one first, or leave it to it"
             )
         }
         guard error == 0 else { throw SystemError(error, "fcntl") }

@@ -41,7 +41,8 @@ struct TakenEntry: Sendable {
     ///   - inbox: The drop folder.
     ///   - id: A name that no other entry of the token ever had.
     ///   - companionKinds: What may go with a file, by the drop folder's options.
-    /// - Returns: Nil if another process was faster, or if another file has the name by now; then that one stays.
+    /// - Returns: What became of it; nil if another process was faster, or if another file has the name by now; then
+    ///   that one stays.
     /// - Throws: ``SystemError``; nothing was moved then.
     static func take(
         _ found: FoundFile,
@@ -50,7 +51,7 @@ struct TakenEntry: Sendable {
         id: String,
         companionKinds: [Companion]
     )
-        throws -> Self?
+        throws -> Taking?
     {
         let hasSideFiles =
             found.hasCompanions || found.status.links > 1 || !found.file.setPathAttribute(found.path.bytes)
@@ -75,16 +76,47 @@ struct TakenEntry: Sendable {
                 )
             }
             try parent.move(found.path.name, to: entry.directory, as: entry.name)
-            guard let there = try entry.directory.status(entry.name), there.isSameFile(as: found.status) else {
-                try entry.putBack()
-                return nil
-            }
-            entry.claim()
-            return entry
         } catch {
             try? entry.putBackDrafts(into: parent)
             if let error = error as? SystemError, error.errno == ENOENT { return nil }
             throw error
+        }
+        guard (try? entry.directory.status(entry.name))?.isSameFile(as: found.status) == true else {
+            return entry.putBackOther()
+        }
+        entry.claim()
+        return .taken(entry)
+    }
+
+    /// What a move out of the drop folder led to.
+    enum Taking {
+        case taken(TakenEntry)
+        /// Another file was moved than the one that was found, and can't be put back now: it stays, to be dealt with
+        /// later.
+        case other(TakenEntry)
+    }
+
+    /// Puts a file back that isn't the one that was found.
+    private func putBackOther() -> Taking? {
+        // It doesn't have the path as an attribute.
+        if !hasSideFiles { try? directory.create(nameFile, path.bytes) }
+        let entry = Self(
+            inbox: inbox,
+            directory: directory,
+            token: token,
+            id: id,
+            path: path,
+            size: size,
+            isLeased: false,
+            companionKinds: companionKinds,
+            hasSideFiles: true
+        )
+        do {
+            try entry.putBack()
+            return nil
+        } catch {
+            entry.claim()
+            return .other(entry)
         }
     }
 

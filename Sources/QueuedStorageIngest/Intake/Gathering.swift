@@ -4,6 +4,8 @@ import QueuedStorageCore
 struct Gathering {
     let takesLarge: Bool
     var entries: [TakenEntry] = []
+    /// Files that were moved, and can neither be saved nor put back now.
+    var stuck: [TakenEntry] = []
     var touched: [DropPath: Directory] = [:]
     private var opened: (path: DropPath, directory: Directory)?
 

@@ -65,10 +65,12 @@ extension Intake {
         for path in due { if let candidate = candidates[path] { candidates.set(path, candidate) } }
         do { try batch.sync(inbox) } catch {
             let reason = "the drop folder can't be synced, so that the file can't be moved out of it (\(error))"
-            return Batch(stuck: batch.entries.filter { !putBack($0, for: reason) }, hasMore: !due.isEmpty || hasMore)
+            let stuck = batch.stuck + batch.entries.filter { !putBack($0, for: reason) }
+            return Batch(stuck: stuck, hasMore: !due.isEmpty || hasMore)
         }
         return Batch(
             entries: batch.entries.filter(isText),
+            stuck: batch.stuck,
             hasMore: !due.isEmpty || hasMore
         )
     }

@@ -19,7 +19,7 @@ extension Intake {
         lastID += 1
         let id = String(lastID, radix: 36)
         do {
-            let entry = try TakenEntry.take(
+            let taking = try TakenEntry.take(
                 found,
                 from: directory,
                 into: inbox,
@@ -28,9 +28,15 @@ extension Intake {
             )
             candidates.remove(found.path)
             solved(found.path)
-            guard let entry else { return }
-            batch.entries.append(entry)
-            batch.touched[found.path.parent] = directory
+            switch taking {
+            case .taken(let entry):
+                batch.entries.append(entry)
+                batch.touched[found.path.parent] = directory
+            case .other(let entry):
+                report(found.path, "the file was replaced twice while it was taken; it is looked at again later")
+                batch.stuck.append(entry)
+            case nil: break
+            }
         } catch let error as SystemError {
             let advice = error.errno == EXDEV || error.errno == EBUSY ? "; something is mounted there" : ""
             fail(found.path, "the file can't be moved out of the drop folder (\(error))\(advice)", now)
