@@ -24,11 +24,17 @@ extension DatabaseStorage: ExclusiveStorage, RetryingStorage {
     ) async throws -> StoredObject {
         try Task.checkCancellation()
         try FileName.validate(name)
-        let key = try resolve(name)
+        var (name, key) = (name, try resolve(name))
         await removeUnread()
         let reader = try await blocking { try content.reader() }
         // Asked first, so that a large content isn't read in vain; a small one has room in one statement.
-        if !options.replaces, reader.size ?? .max > Int64(chunkSize), try await exists(key) { throw taken(name) }
+        if !options.replaces, reader.size ?? .max > Int64(chunkSize) {
+            while try await exists(key) {
+                guard let next else { throw taken(name) }
+                name = try await next(name)
+                key = try resolve(name)
+            }
+        }
         let source = ContentPieces(reader, pieceSize: chunkSize)
         let first = try await source.chunks()
         var new = NewRow(name: key, size: 0, chunkSize: chunkSize)

@@ -24,11 +24,17 @@ extension GridFSStorage: ExclusiveStorage, RetryingStorage {
     ) async throws -> StoredObject {
         try Task.checkCancellation()
         try FileName.validate(name)
-        let key = try resolve(name)
+        var (name, key) = (name, try resolve(name))
         await removeUnread()
         let reader = try await blocking { try content.reader() }
         // Asked first, so that a large content isn't read in vain.
-        if !options.replaces, reader.size ?? .max > Int64(Self.chunkSize), try await exists(key) { throw taken(name) }
+        if !options.replaces, reader.size ?? .max > Int64(Self.chunkSize) {
+            while try await exists(key) {
+                guard let next else { throw taken(name) }
+                name = try await next(name)
+                key = try resolve(name)
+            }
+        }
         try await makeIndexes(name)
         let pieces = ContentPieces(reader, pieceSize: Self.chunkSize)
         var new = NewFile(id: .make(), name: key, length: 0, chunkSize: Self.chunkSize)
