@@ -48,6 +48,9 @@ struct Main {
         signal(SIGPIPE, SIG_IGN)
         // Parts of files go back to the kernel when they were sent; else memory would grow with the file.
         clinux_return_blocks(1 << 20)
+        // libmongoc counts in shared memory of that name from its loading on, for a tool of its own. What a killed process
+        // left there would make a later one of the same number complain.
+        shm_unlink("/mongoc-\(getpid())")
         do {
             try refuseForeignText()
             let command = try QStore.parseAsRoot()
