@@ -16,9 +16,17 @@ import Testing
 
             try takeWhileReplaced(path)
             let sink = DirectorySink("\(directory)/sink")
-            let summary = try await takeOnce(path, into: sink)
+            var summary: DropFolderSummary?
+            while summary == nil {
+                do {
+                    summary = try await takeOnce(path, into: sink)
+                } catch  where "\(error)".contains("is being watched") {
+                    // A child that another test is just starting still has the first one's lock.
+                    await Task.yield()
+                }
+            }
 
-            #expect(summary.taken == 2)
+            #expect(summary?.taken == 2)
             #expect(Set(sink.saved) == Set(["second", "third"].map { .init(name: "sub/a", bytes: Array($0.utf8)) }))
             #expect(left(path, "taken") == [])
         }
