@@ -20,7 +20,7 @@ import Testing
             while summary == nil {
                 do {
                     summary = try await takeOnce(path, into: sink)
-                } catch  where "\(error)".contains("is being watched") {
+                } catch let error where "\(error)".contains("is being watched") {
                     // A child that another test is just starting still has the first one's lock.
                     await Task.yield()
                 }
