@@ -26,6 +26,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 VENV = ROOT / '.build' / 'servers-venv'
 LIBC = ctypes.CDLL(None)
 CLAIMS = []
+# How long a server may take to do what it is told, in seconds: a test says then which one doesn't, and nothing hangs.
+LIMIT = 240
 
 
 def require_venv():
@@ -224,27 +226,37 @@ class Server:
             raise RuntimeError(f'"{line}" is no command')
 
 
+def too_long(*_):
+    raise RuntimeError(f'not done after {LIMIT} s')
+
+
 def main(kind):
     """Runs a server until standard input ends."""
     LIBC.prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: what daemons leave behind comes to us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGALRM, too_long)
     os.setpgid(0, 0) if os.getpgid(0) != os.getpid() and os.getsid(0) != os.getpid() else None
     missing = {package for program, package in kind.programs.items() if not shutil.which(program)}
     if missing:
         sys.exit(f'{sys.argv[0]} needs the Debian packages {" ".join(sorted(missing))}')
     server = kind()
     try:
+        signal.alarm(LIMIT)
         facts = server.prepare()
         server.launch()
+        signal.alarm(0)
         print(json.dumps({key: str(value) for key, value in facts.items()}), flush=True)
         for line in sys.stdin:
             line = line.strip()
             if line == 'quit':
                 break
             try:
+                signal.alarm(LIMIT)
                 server.obey(line)
+                signal.alarm(0)
                 print('done', flush=True)
             except Exception as error:
+                signal.alarm(0)
                 print('failed: ' + ' '.join(str(error).split()), flush=True)
     except (BrokenPipeError, KeyboardInterrupt):
         pass

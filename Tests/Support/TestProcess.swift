@@ -88,23 +88,29 @@ public final class TestProcess: Sendable {
 
     /// Waits for what it says.
     ///
+    /// A test that is cancelled, because it took too long, waits no further: the program is killed.
+    ///
     /// - Parameter look: Is asked whenever it said more or ended; an answer ends the wait. Once it has ended, the wait
     ///   does too.
     /// - Returns: The answer; nil if it ended without.
     public func wait<Answer: Sendable>(
         for look: @escaping @Sendable (ProcessOutput) -> Answer?
     ) async -> Answer? {
-        await withCheckedContinuation { continuation in
-            run.ask { output in
-                if let answer = look(output) {
-                    continuation.resume(returning: answer)
-                } else if output.status != nil {
-                    continuation.resume(returning: nil)
-                } else {
-                    return false
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                run.ask { output in
+                    if let answer = look(output) {
+                        continuation.resume(returning: answer)
+                    } else if output.status != nil {
+                        continuation.resume(returning: nil)
+                    } else {
+                        return false
+                    }
+                    return true
                 }
-                return true
             }
+        } onCancel: {
+            run.signal(SIGKILL, wholeGroup: true)
         }
     }
 
