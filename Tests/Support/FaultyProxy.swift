@@ -100,20 +100,12 @@ public final class FaultyProxy: Sendable {
     // MARK: Connections
 
     private func serve(_ client: Int32) {
-        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = Listener.address(target)
-        let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
         let refuses = state.withLock { state in
             state.connections += 1
             return state.refuses
         }
-        guard connected, !refuses else {
+        guard !refuses, let server = Listener.connection(to: target) else {
             close(client)
-            close(server)
             return
         }
         var one: Int32 = 1

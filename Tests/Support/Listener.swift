@@ -51,6 +51,22 @@ public final class Listener: Sendable {
     /// Refuses all further connections.
     public func stop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
+    /// Connects to a port of the loopback.
+    ///
+    /// - Returns: The socket; nil if nobody listens there.
+    public static func connection(to port: Int) -> Int32? {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = Self.address(port)
+        let isConnected = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+        if isConnected { return descriptor }
+        close(descriptor)
+        return nil
+    }
+
     /// The address of a port of the loopback.
     public static func address(_ port: Int) -> sockaddr_in {
         var address = sockaddr_in()

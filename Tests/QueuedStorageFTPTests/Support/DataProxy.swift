@@ -37,12 +37,9 @@ final class DataProxy: Sendable {
     var sentByteCount: Int64 { state.withLock { $0.lines.reduce(0) { $0 + $1.sentByteCount } } }
 
     private func serve(_ client: Int32) {
-        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = Listener.address(target)
-        _ = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
+        guard let server = Listener.connection(to: target) else {
+            close(client)
+            return
         }
         Thread.detachNewThread {
             Self.pump(from: client, to: server) { $0 }
