@@ -90,7 +90,7 @@ bench-remotes: swift ## Measure remotes beside rclone, aws and sftp; BENCH_FLAGS
 
 large: swift ## Bring files of 64 MiB to 5 GiB to each remote and back, and look that memory stays flat
 	@.ci/packages build test
-	@.ci/python-packages
+	@.ci/python-packages test
 	$(SWIFT) build -c release --product qstore
 	$(SWIFT) build -c release --product qstore-large
 	.build/release/qstore-large $(LARGE_FLAGS)
