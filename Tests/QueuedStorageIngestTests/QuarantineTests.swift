@@ -293,6 +293,26 @@ import Testing
         }
     }
 
+    @Test func `leaves a new drop its sidecar where an old one can't be retried`() async throws {
+        try await withTemporaryDirectory { directory in
+            let inbox = "\(directory)/inbox"
+            mkdir(inbox, 0o755)
+            write("old", to: "\(inbox)/a")
+            write("[]", to: "\(inbox)/a.meta.json")
+            let options = DropFolderOptions(sidecar: .optional)
+            _ = try await takeOnce(inbox, into: DirectorySink("\(directory)/sink"), options: options)
+            // It never came into quarantine, though it was meant to.
+            #expect(unlink("\(inbox)/.qstore/quarantine/a.meta.json") == 0)
+            write("new", to: "\(inbox)/a")
+            write("{}", to: "\(inbox)/a.meta.json")
+
+            await #expect(throws: DropFolderError.self) { try await Quarantine(inbox: inbox).retry("a") }
+
+            #expect(isThere("\(inbox)/a.meta.json"))
+            #expect(left(inbox, "quarantine").sorted() == ["a", "a.reason.json"])
+        }
+    }
+
     @Test func `brings a file and its sidecar together that were parted on the way into quarantine`() async throws {
         try await withTemporaryDirectory { directory in
             let inbox = "\(directory)/inbox"

@@ -194,14 +194,17 @@ struct QuarantineDirectory: Sendable {
         // The sidecar first: a watcher must find it beside the file.
         let sidecar = Self.sidecar(of: entry)
         let sidecarPath = Companion.sidecar.path(of: file.path)
+        var hasMovedSidecar = false
         do {
             if file.hasSidecar, try directory.status(sidecar.utf8) != nil {
                 try directory.move(sidecar.utf8, to: parent, as: sidecarPath.name)
+                hasMovedSidecar = true
             }
             try directory.move(entry.utf8, to: parent, as: file.path.name)
         } catch let error as SystemError {
             if error.errno == ENOENT { return nil }
-            if file.hasSidecar, try directory.status(sidecar.utf8) == nil {
+            // Any other sidecar that lies there is that of a new drop.
+            if hasMovedSidecar {
                 try? parent.move(sidecarPath.name, to: directory, as: sidecar.utf8)
             }
             guard error.errno == EEXIST else { throw error }
