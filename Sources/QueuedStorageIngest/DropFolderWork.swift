@@ -112,13 +112,7 @@ struct DropFolderWork {
                     let takesLarge = hands.large.count < Self.mostWaitingLarge
                     let batch = try await blocking { [intake] in try intake.gather(room, takesLarge: takesLarge) }
                     hands.deferred += batch.stuck.map { ($0, now + options.retryInterval) }
-                    for entry in batch.entries {
-                        if entry.size < options.largeFileSize {
-                            hands.small.append(entry)
-                        } else {
-                            hands.large.append(entry)
-                        }
-                    }
+                    take(batch.entries, &hands)
                     hasMore = batch.hasMore
                     if hasMore || !batch.entries.isEmpty {
                         if room > batch.entries.count || batch.entries.isEmpty { continue }
@@ -181,6 +175,12 @@ struct DropFolderWork {
     }
 
     // MARK: Handing over
+
+    private func take(_ entries: [TakenEntry], _ hands: inout Hands) {
+        for entry in entries {
+            if entry.size < options.largeFileSize { hands.small.append(entry) } else { hands.large.append(entry) }
+        }
+    }
 
     private func handOver(_ hands: inout Hands, in group: inout ThrowingTaskGroup<Step, any Error>) {
         while hands.smallInFlight < options.concurrency, let entry = hands.small.popLast() {
@@ -423,14 +423,19 @@ struct DropFolderWork {
             return
         }
         var copied: [CopiedFile] = []
+        var unsaved: [TakenEntry] = []
         for entry in entries {
             switch states[entry.entry] {
             case .placed: continue
             case .copied(let before): copied.append(CopiedFile(entry: entry, before: before))
-            case nil:
-                if entry.size < options.largeFileSize { hands.small.append(entry) } else { hands.large.append(entry) }
+            case nil: unsaved.append(entry)
             }
         }
+        let lasting = try await blocking { [intake, unsaved] in intake.makeLast(unsaved) }
+        take(lasting, &hands)
+        let names = Set(lasting.map(\.entry))
+        let until = context.time.now() + options.retryInterval
+        hands.deferred += unsaved.filter { !names.contains($0.entry) }.map { ($0, until) }
         let asked = try await blocking { [copied] in
             copied.map { CopiedFile(entry: $0.entry.askingForLease(), before: $0.before) }
         }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import QueuedStorageCore
 
 // What dead processes left.
@@ -43,6 +44,36 @@ extension Intake {
         adopted[name] = (token, directory)
         for stray in left.strays { returnCompanions(of: stray) }
         return left.files
+    }
+
+    /// Makes the moves of entries last where whoever moved them may not have come to that.
+    ///
+    /// Until then nothing may be saved: after a power failure a file may be where it was dropped, and would be taken again.
+    ///
+    /// - Returns: The entries that may be saved; the others are reported.
+    func makeLast(_ entries: [TakenEntry]) -> [TakenEntry] {
+        var owns: [String: Result<Void, any Error>] = [:]
+        var parents: [DropPath: Result<Void, any Error>] = [:]
+        return entries.filter { entry in
+            let (token, parent) = (entry.token, entry.path.parent)
+            if owns[token] == nil { owns[token] = Result { try entry.directory.sync() } }
+            if parents[parent] == nil { parents[parent] = Result { try syncNearest(parent) } }
+            do {
+                try owns[token]?.get()
+                try parents[parent]?.get()
+                return true
+            } catch {
+                report(entry.path, "the drop folder can't be synced, so that the file can't be saved (\(error))")
+                return false
+            }
+        }
+    }
+
+    /// Syncs a directory; if it is gone, the one that it was in.
+    private func syncNearest(_ path: DropPath) throws {
+        do { try inbox.root.directory(path, crossesMounts: false).sync() } catch let error as SystemError
+            where path != .root && (error.errno == ENOENT || error.errno == ENOTDIR)
+        { try syncNearest(path.parent) }
     }
 
     /// Forgets dead processes that left nothing any more.
