@@ -5,8 +5,8 @@ import Synchronization
 /// A program that a test runs, and that ends with the test.
 ///
 /// It is killed, with all that it started in its process group, when nobody holds it any more, however the test ended; and
-/// by the kernel if the process of the tests dies. It has no output in common with the tests, so that what is left of
-/// it keeps nobody waiting for their end.
+/// by the kernel if the process of the tests dies. One that has to clean up ends by itself instead, when its input does.
+/// It has no output in common with the tests, so that what is left of it keeps nobody waiting for their end.
 public final class TestProcess: Sendable {
     /// What a program reads as its standard input.
     public enum Input: Sendable {
@@ -16,10 +16,19 @@ public final class TestProcess: Sendable {
         case file(String)
     }
 
+    /// What becomes of a program when its test ends.
+    public enum End: Sendable {
+        /// It is killed.
+        case killed
+        /// Its standard input ends, and that is its reason to end.
+        case byItself
+    }
+
     /// The number of the process.
     public let id: Int32
     private let run: ProcessRun
     private let input: Int32
+    private let end: End
 
     /// Starts a program.
     ///
@@ -30,6 +39,7 @@ public final class TestProcess: Sendable {
     ///   - directory: Where it runs; nil for where the tests do.
     ///   - input: What it reads.
     ///   - mergesErrors: Whether its errors are part of its output.
+    ///   - end: What becomes of it when the test ends.
     /// - Throws: Why it can't be started.
     public init(
         _ program: String,
@@ -37,7 +47,8 @@ public final class TestProcess: Sendable {
         environment: [String: String]? = nil,
         directory: String? = nil,
         input: Input = .pipe,
-        mergesErrors: Bool = false
+        mergesErrors: Bool = false,
+        end: End = .killed
     ) throws {
         guard access(program, X_OK) == 0 else { throw ProcessFailure("run \"\(program)\"", errno) }
         // Who writes to a program that is dead is told so by an error.
@@ -47,8 +58,9 @@ public final class TestProcess: Sendable {
         case .pipe: source = try PipeEnds()
         case .file(let path): source = try PipeEnds(reading: path)
         }
+        let guardian = end == .killed ? ["/usr/bin/setpriv", "--pdeathsig", "KILL"] : []
         let command = ProcessCommand(
-            arguments: ["/usr/bin/setpriv", "--pdeathsig", "KILL", program] + arguments,
+            arguments: guardian + [program] + arguments,
             environment: environment ?? ProcessInfo.processInfo.environment,
             directory: directory,
             input: source.reading
@@ -63,10 +75,11 @@ public final class TestProcess: Sendable {
         close(source.reading)
         self.run = run
         self.input = source.writing
+        self.end = end
     }
 
     deinit {
-        run.signal(SIGKILL, wholeGroup: true)
+        if end == .killed { run.signal(SIGKILL, wholeGroup: true) }
         if input >= 0 { close(input) }
     }
 

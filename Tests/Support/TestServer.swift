@@ -9,10 +9,10 @@ public final class TestServer: Sendable {
         public let description: String
     }
 
-    private let process: Process
-    private let input: FileHandle
-    private let answers: Answers
+    private let process: TestProcess
     private let facts: [String: String]
+    /// How many lines the script was asked for, the one with the facts included.
+    private let asked = Mutex(1)
 
     /// The server of a name that all tests of this process share; started when the first one asks for it.
     public static func shared(_ name: String) async throws -> TestServer {
@@ -31,33 +31,17 @@ public final class TestServer: Sendable {
     public static func start(_ name: String) async throws -> TestServer {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("Servers").appendingPathComponent(name)
-        return try await onThread { try TestServer(name, script) }
-    }
-
-    private init(_ name: String, _ script: URL) throws {
-        let process = Process()
-        process.executableURL = script
-        let (input, output) = (Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
-        // Our copies of the script's ends would keep it from noticing our end, and us from noticing its.
-        try? input.fileHandleForReading.close()
-        try? output.fileHandleForWriting.close()
-        self.process = process
-        self.input = input.fileHandleForWriting
-        answers = Answers(output.fileHandleForReading)
-        guard let line = answers.next(),
-            let facts = try? JSONDecoder().decode([String: String].self, from: Data(line.utf8))
-        else {
-            process.terminate()
-            throw Failure(description: "the server \(name) didn't start; what it said stands above")
+        let process = try TestProcess(script.path, end: .byItself)
+        let line = await process.wait { $0.lines.first }
+        guard let line, let facts = try? JSONDecoder().decode([String: String].self, from: Data(line.utf8)) else {
+            let errors = String(decoding: process.said.errors, as: UTF8.self)
+            throw Failure(description: "the server \(name) didn't start: \(errors)")
         }
-        self.facts = facts
+        return TestServer(process, facts)
     }
 
-    deinit {
-        try? input.close()
+    private init(_ process: TestProcess, _ facts: [String: String]) {
+        (self.process, self.facts) = (process, facts)
     }
 
     /// What the script said of the server, such as `port`; empty if it said no such thing.
@@ -79,41 +63,15 @@ public final class TestServer: Sendable {
 
     /// Gives the script a command of its own.
     public func obey(_ command: String) async throws {
-        try await onThread { [self] in
-            try input.write(contentsOf: Data((command + "\n").utf8))
-            guard let answer = answers.next() else { throw Failure(description: "the server's script ended") }
-            guard answer == "done" else { throw Failure(description: answer) }
+        let index = asked.withLock { asked in
+            process.write(command + "\n")
+            defer { asked += 1 }
+            return asked
         }
-    }
-}
-
-/// The lines that a script writes.
-private final class Answers: Sendable {
-    private let handle: FileHandle
-    private let rest = Mutex<[UInt8]>([])
-
-    init(_ handle: FileHandle) { self.handle = handle }
-
-    /// The next line, which it waits for; nil at the end.
-    func next() -> String? {
-        rest.withLock { rest in
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            while true {
-                if let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-                    defer { rest.removeFirst(end + 1) }
-                    return String(decoding: rest[..<end], as: UTF8.self)
-                }
-                let count = read(handle.fileDescriptor, &buffer, buffer.count)
-                guard count > 0 else { return nil }
-                rest += buffer[..<count]
-            }
+        let answer = await process.wait { $0.lines.count > index ? $0.lines[index] : nil }
+        guard let answer else {
+            throw Failure(description: "the server's script ended before it did \(command): \(process.said.ending)")
         }
-    }
-}
-
-/// Runs what blocks on a thread of its own.
-func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-    try await withCheckedThrowingContinuation { continuation in
-        Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }
+        guard answer == "done" else { throw Failure(description: answer) }
     }
 }
