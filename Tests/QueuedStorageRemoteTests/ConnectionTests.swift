@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What `qstore config check --connect` says of each remote.
-@Suite(.timeLimit(.minutes(5))) struct ConnectionTests {
+@Suite(.timeLimit(.minutes(10))) struct ConnectionTests {
     private func check(
         _ place: RealRemote.Place,
         environment: [String: String]? = nil,

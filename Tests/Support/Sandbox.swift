@@ -139,9 +139,13 @@ package struct RunningCommand: Sendable {
     /// What it said so far.
     package var text: String { process.said.text }
 
-    /// Waits until it has said something; false if it ended without.
-    package func says(_ words: String) async -> Bool {
-        await process.wait { $0.text.contains(words) ? true : nil } ?? false
+    /// Waits until it has said something; false if it ended without, or said something else that ends the matter.
+    package func says(_ words: String, not others: String...) async -> Bool {
+        await process.wait { said in
+            let text = said.text
+            if text.contains(words) { return true }
+            return others.contains { text.contains($0) } ? false : nil
+        } ?? false
     }
 
     /// Sends a signal.
