@@ -156,6 +156,19 @@ import Testing
         #expect(try await storage.open("a").collect() == Array("before".utf8))
     }
 
+    @Test(arguments: [true, false])
+    func `a container whose own servers are down isn't a container that doesn't exist`(makes: Bool) async throws {
+        let server = try await TestServer.start("openstack-swift")
+        let storage = try CloudFilesStorage.tested(server) { $0.createsContainer = makes }
+        try await CloudFilesStorage.tested(server).store(.text("x"), as: "first", options: StoreOptions())
+
+        try await server.obey("lose container")
+        let error = await failure { try await storage.store(.text("x"), as: "a", options: StoreOptions()) }
+
+        let failure = try #require(error)
+        #expect(RetryPolicy().failureClass(of: failure) != .permanent, "\(failure)")
+    }
+
     @Test func `a server that stops amid an upload leaves no half file, and the upload goes on`() async throws {
         let server = try await TestServer.start("openstack-swift")
         let storage = try CloudFilesStorage.tested(server) { $0.timeout = 5 }

@@ -49,6 +49,19 @@ import Testing
         #expect(error.message.contains("with status \(status)"))
     }
 
+    @Test func `a bucket whose own servers are down isn't a bucket that doesn't exist`() async throws {
+        let server = try await TestServer.start(S3Server.swift.rawValue)
+        let storage = try server.storage()
+        try await storage.createBucket()
+
+        try await server.obey("lose container")
+        let error = try #require(
+            await #expect(throws: StorageError.self) { try await storage.store("text", as: "a.txt") }
+        )
+
+        #expect(RetryPolicy().failureClass(of: error) != .permanent, "\(error)")
+    }
+
     @Test func `names the right region`() async throws {
         let error = try await failure(
             .error(400, "AuthorizationHeaderMalformed", "<Region>ap-south-1</Region>")
