@@ -373,6 +373,18 @@ import Testing
         }
     }
 
+    /// A replacement waits until the old copy's removal has freed its name on the remote; the removal may end at any moment
+    /// of the worker's last look.
+    @Test func `nothing stays behind that is freed while the worker looks for the last time`() async throws {
+        try await withBench { bench in
+            for number in 0..<150 {
+                _ = try await bench.storage.save("f.txt", .text("\(number)"), options: StoreOptions(replaces: true))
+                try await bench.work()
+                try #require(try await bench.state("f.txt") == .remote)
+            }
+        }
+    }
+
     @Test func `draining waits for what was saved before`() async throws {
         try await withBench { bench in
             for number in 0..<20 { _ = try await bench.storage.save("\(number).txt", .text("x")) }

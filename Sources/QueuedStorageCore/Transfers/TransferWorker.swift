@@ -123,6 +123,8 @@ public final class TransferWorker: Service {
                     continue
                 }
                 let now = time.bootMilliseconds
+                // What ends while we claim may free another job for claiming, and wakes us once more.
+                let wasIdle = schedule.withLock { $0.isIdle }
                 let claimed = await claim(now: now)
                 while let started = schedule.withLock({ $0.start(now: time.bootMilliseconds) }) {
                     group.addTask {
@@ -134,7 +136,7 @@ public final class TransferWorker: Service {
                 if !schedule.withLock({ $0.isIdle }) { gettingBusy.yield() }
                 if claimed > 0 { wake() }
                 // As of the same moment: what a limit held back then may be free to start by now, and would be left behind.
-                if untilIdle, claimed == 0, schedule.withLock({ $0.isIdle }), await !hasLimitedWork(now: now) { break }
+                if untilIdle, wasIdle, claimed == 0, await !hasLimitedWork(now: now) { break }
                 alarm?.cancel()
                 alarm = try await claimed == 0 ? setAlarm() : nil
             }
