@@ -56,23 +56,18 @@ extension Location {
         return inbox
     }
 
-    /// Tells whether files of a drop folder can be renamed into this location, by renaming one.
+    /// Tells whether files of a drop folder can be renamed into this location, by renaming one that isn't there.
     ///
-    /// A bind mount has the same device number on both sides, and is another file system to rename(2) all the same.
+    /// A bind mount has the same device number on both sides, and is another file system to rename(2) all the same. The
+    /// kernel looks at the mounts first, so that no file is needed that a death would leave behind. Where a file system
+    /// refuses more than that (other projects or subvolumes), placing finds out, and copies.
     func canRename(fromInbox id: String, _ inbox: Directory, in root: Directory) throws -> Bool {
         if let known = knownRename(fromInbox: id) { return known }
         let source = try inbox.directory(FileName.privateComponent, followsLinks: false)
-        let target = try privateFolder("tmp", in: root)
+        let target = try root.directory(FileName.privateComponent, followsLinks: false)
         let leaf = TemporaryFile.leaf("probe")
-        _ = try source.open(leaf, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-        let answer: Bool
-        if clinux_renameat2(source.file.descriptor, leaf, target.file.descriptor, leaf, 0) == 0 {
-            try target.remove(leaf)
-            answer = true
-        } else {
-            try source.remove(leaf)
-            answer = false
-        }
+        let isRenamed = clinux_renameat2(source.file.descriptor, leaf, target.file.descriptor, leaf, 0) == 0
+        let answer = isRenamed || errno == ENOENT
         noteRename(fromInbox: id, answer)
         return answer
     }
