@@ -181,6 +181,9 @@ public struct StoreOptions: Sendable {
     public var contentType: String?
     /// Whether to return the SHA-256 of the bytes, computed in the pass that reads them.
     public var computesSHA256: Bool
+    /// The SHA-256 of an upload's bytes, where whoever finishes it knows it: a storage that can ask the other side for it,
+    /// or is set to read back, compares before it publishes.
+    public var expectedSHA256: String?
     /// What temporary names carry, so that what a dead attempt left can be told from a live one's.
     public var temporaryTag: String?
     /// Whom to tell how many bytes were handed over so far; called often, from any thread.
@@ -192,18 +195,21 @@ public struct StoreOptions: Sendable {
     ///   - replaces: Whether an existing file may be replaced.
     ///   - contentType: The content's media type.
     ///   - computesSHA256: Whether to return the SHA-256 of the bytes.
+    ///   - expectedSHA256: The SHA-256 of an upload's bytes, in lower-case hexadecimal digits.
     ///   - temporaryTag: What temporary names carry.
     ///   - progress: Whom to tell of the bytes handed over so far.
     public init(
         replaces: Bool = false,
         contentType: String? = nil,
         computesSHA256: Bool = false,
+        expectedSHA256: String? = nil,
         temporaryTag: String? = nil,
         progress: (@Sendable (Int64) -> Void)? = nil
     ) {
         self.replaces = replaces
         self.contentType = contentType
         self.computesSHA256 = computesSHA256
+        self.expectedSHA256 = expectedSHA256
         self.temporaryTag = temporaryTag
         self.progress = progress
     }

@@ -74,10 +74,11 @@ public protocol ResumableStorage: Storage {
     ///
     /// - Parameters:
     ///   - upload: The upload.
-    ///   - options: As for ``Storage/store(_:as:options:)``.
+    ///   - options: As for ``Storage/store(_:as:options:)``, and the SHA-256 that the bytes must have.
     /// - Returns: What was stored.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if there is no such upload, or
-    ///   ``StorageError/Code/alreadyExists`` if the name is taken and may not be replaced; the upload stays then.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if there is no such upload,
+    ///   ``StorageError/Code/alreadyExists`` if the name is taken and may not be replaced: the upload stays then; or
+    ///   ``StorageError/Code/damaged`` if its bytes turned out to be other ones: it is forgotten then.
     func finish(_ upload: Upload, options: StoreOptions) async throws -> StoredObject
 
     /// Forgets an upload and its bytes; one that is unknown is forgotten already.

@@ -48,6 +48,7 @@ extension TransferContext {
         }
         var options = storeOptions(after: 0)
         options.computesSHA256 = false
+        options.expectedSHA256 = sha256
         var stored = try await remote.finish(upload, options: options)
         guard stored.size == file.size else {
             try? await remote.delete(stored.name)
