@@ -13,13 +13,14 @@ extension FTPStorage {
 
     /// What went wrong, as a sentence about a file.
     func failure(_ error: any Error, _ what: String, _ name: String) -> any Error {
-        guard let error = error as? StorageError, error.name == nil, isOurs(error) else { return error }
+        // Not those of a content's reader.
+        guard let error = error as? StorageError, error.name == nil, error.cause is ServerFailure else { return error }
         let subject = name.isEmpty ? "The storage's directory" : "The file \(FileName.quoted(name))"
         let reason: String
         var code = error.code
         // What the transport says of encryption is better than the reply that a server gave to it.
-        let isEncryption = [35, 60, 64, 77].contains((error.cause as? CurlError)?.code)
-        if let reply = Reply(error), reply.code >= 400, !isEncryption {
+        let isEncryption = [35, 60, 64, 77].contains(CurlError(behind: error)?.code)
+        if let reply = Reply(refusalIn: error), !isEncryption {
             let (meaning, advice) = reply.meaning
             (code, reason) = (meaning, Self.sentence(reply, advice, address: server.address))
         } else {
@@ -34,15 +35,21 @@ extension FTPStorage {
         )
     }
 
-    /// Whether an error is the server's or the transport's, and not that of a content's reader.
-    private func isOurs(_ error: StorageError) -> Bool {
-        error.cause is CurlError || error.message.hasPrefix("The server \"") || error.message.hasPrefix("All ")
-    }
-
     /// The error that a refusal is.
     func refusal(_ reply: Reply) -> StorageError {
         let (code, advice) = reply.meaning
-        return StorageError(code, Self.sentence(reply, advice, address: server.address))
+        return StorageError(
+            code,
+            Self.sentence(reply, advice, address: server.address),
+            cause: ServerFailure(subjects: reply.subjects)
+        )
+    }
+
+    /// The error that the refusal of something that is there is: what may pass for its absence is a lack of permission.
+    func denial(_ reply: Reply) -> StorageError {
+        let refusal = refusal(reply)
+        let code = refusal.code == .notFound ? .denied : refusal.code
+        return StorageError(code, refusal.message, cause: refusal.cause)
     }
 
     private static func sentence(_ reply: Reply, _ advice: String, address: String) -> String {

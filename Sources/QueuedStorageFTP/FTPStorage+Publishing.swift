@@ -89,9 +89,7 @@ extension FTPStorage {
                     "\(FileName.quoted(name)) is a directory on the FTP server, which no file can replace."
                 )
             }
-            let refusal = refusal(replies[0].isPositive ? replies[1] : replies[0])
-            // What is renamed is there: the server doesn't let it have the name.
-            throw StorageError(refusal.code == .notFound ? .denied : refusal.code, refusal.message)
+            throw denial(replies[0].isPositive ? replies[1] : replies[0])
         }
     }
 

@@ -46,13 +46,27 @@ extension FTPStorage {
 
     private func size(of path: String, _ name: String) async throws -> Int64 {
         let entry = try await file(path, name)
+        return try await size(of: entry, path, name)
+    }
+
+    /// The size of a file; nil if it isn't there.
+    func sizeIfThere(_ path: String, _ name: String) async throws -> Int64? {
+        guard let entry = try await entry(path) else { return nil }
+        return try await size(of: entry, path, name)
+    }
+
+    private func size(of entry: ListingEntry, _ path: String, _ name: String) async throws -> Int64 {
+        // Facts are what a server likes to tell.
         if let size = entry.size { return size }
         let reply = try await server.perform(["TYPE I", "SIZE \(path)"])[1]
         guard reply.code == 213, let size = Int64(reply.text.split(separator: " ").last ?? "") else {
             throw StorageError(
                 .notSupported,
                 name: name,
-                "The server \"\(server.address)\" doesn't tell the size of \(FileName.quoted(name)): \(reply.text)"
+                """
+                The server "\(server.address)" doesn't tell the size of \(FileName.quoted(name)): it answered \
+                \(FileName.quoted(reply.text)).
+                """
             )
         }
         return size
@@ -132,8 +146,8 @@ extension FTPStorage {
         do {
             return try await entries(path)
         } catch {
-            guard let reply = Reply(error), (500..<600).contains(reply.code) || reply.code == 450, !reply.isDenial,
-                ![.throttled, .full].contains(reply.meaning.code), reply.code != 530
+            guard let reply = Reply(error), [450, 501, 550, 553].contains(reply.code), !reply.isDenial,
+                ![.throttled, .full].contains(reply.meaning.code)
             else { throw error }
             return nil
         }
@@ -181,7 +195,11 @@ extension FTPStorage {
                     return entry
                 }
             }
-            throw StorageError(.failed, "The server \"\(server.address)\" answered MLST with something else.")
+            throw StorageError(
+                .failed,
+                "The server \"\(server.address)\" answered MLST with something else.",
+                cause: ServerFailure(subjects: reply.subjects)
+            )
         }
         guard [450, 501, 550, 553].contains(reply.code), !reply.isDenial else { throw refusal(reply) }
         return nil

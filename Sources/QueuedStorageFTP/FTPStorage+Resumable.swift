@@ -132,8 +132,7 @@ extension FTPStorage: ResumableStorage {
     func remove(_ path: String) async throws {
         let reply = try await server.perform(["DELE \(path)"])[0]
         guard !reply.isPositive, try await entry(path) != nil else { return }
-        let refusal = refusal(reply)
-        throw StorageError(refusal.code == .notFound ? .denied : refusal.code, refusal.message)
+        throw denial(reply)
     }
 }
 

@@ -37,8 +37,7 @@ extension FTPStorage {
             let path = try await self.path(resolved)
             guard let (reply, kind) = try await self.deleteFile(path) else { return }
             guard kind == .directory else {
-                let refusal = self.refusal(reply)
-                throw StorageError(refusal.code == .notFound ? .denied : refusal.code, refusal.message)
+                throw self.denial(reply)
             }
             let removal = try await self.server.perform(["RMD \(path)"])[0]
             self.server.forgetDirectories()
@@ -46,7 +45,10 @@ extension FTPStorage {
                 throw StorageError(
                     .isDirectory,
                     name: name,
-                    "\(FileName.quoted(name)) is a directory on the FTP server, and isn't empty: \(removal.text)"
+                    """
+                    \(FileName.quoted(name)) is a directory on the FTP server, and isn't empty: it answered \
+                    \(FileName.quoted(removal.text)).
+                    """
                 )
             }
         }
@@ -127,7 +129,8 @@ extension FTPStorage {
         do {
             try await server.upload(body, to: path, at: offset, progress: progress)
         } catch let error as StorageError {
-            let isStopped = (error.cause as? CurlError)?.code == 55 || Reply(error)?.meaning.code == .failed
+            // After a positive reply, it is the line that broke, unless the server hung up amid our bytes.
+            let isStopped = CurlError(behind: error)?.code == 55 || Reply(refusalIn: error)?.meaning.code == .failed
             guard isStopped, let reason = await reasonForNoMore(path) else { throw error }
             throw reason
         }
@@ -143,16 +146,17 @@ extension FTPStorage {
         do {
             try await server.upload(.bytes(Array(repeating: 0, count: 32 << 10)), to: probe, progress: nil)
         } catch {
-            if let reply = Reply(error), reply.meaning.code == .full {
+            if let reply = Reply(refusalIn: error), reply.meaning.code == .full {
                 reason = error as? StorageError
-            } else if let reply = Reply(error), reply.meaning.code == .failed, await takesEmptyFile(probe) {
+            } else if let reply = Reply(refusalIn: error), reply.meaning.code == .failed, await takesEmptyFile(probe) {
                 reason = StorageError(
                     .full,
                     """
                     The server "\(server.address)" takes files, but no bytes for them \
                     (\(FileName.quoted(reply.lines.last ?? ""))): its disk or the user's quota seems to be full; \
                     make room there.
-                    """
+                    """,
+                    cause: ServerFailure()
                 )
             }
         }
@@ -184,7 +188,11 @@ extension FTPStorage {
     }
 
     func damage(_ what: String) -> StorageError {
-        StorageError(.damaged, "The server \"\(server.address)\" didn't keep what was sent: \(what); it is sent again.")
+        StorageError(
+            .damaged,
+            "The server \"\(server.address)\" didn't keep what was sent: \(what); it is sent again.",
+            cause: ServerFailure()
+        )
     }
 
     /// Removes a temporary file, also for a task that is cancelled; a server that can't be reached keeps it for

@@ -38,16 +38,17 @@ import Testing
         #expect(ListingEntry(facts: bytes(line)) == nil)
     }
 
-    @Test func `facts tell instants and modes`() throws {
-        let line = "type=file;modify=20240131160000.5;create=19700101000001;unix.mode=0640; a"
+    @Test func `facts tell instants`() throws {
+        let line = "type=file;modify=20240131160000.5;create=19700101000001; a"
 
         let entry = try #require(ListingEntry(facts: bytes(line)))
 
         #expect(entry.modifiedAt == Date(timeIntervalSince1970: 1_706_716_800.5))
         #expect(entry.createdAt == Date(timeIntervalSince1970: 1))
-        #expect(entry.mode == 0o640)
         #expect(Date(fact: "20241331000000") == nil)
         #expect(Date(fact: "2024013100000") == nil)
+        #expect(Date(fact: "20240131000000.9e300") == nil)
+        #expect(Date(fact: "20240131000000.-5") == nil)
         #expect(Date(fact: "٢٠٢٤٠١٣١٠٠٠٠٠٠") == nil)
     }
 
@@ -179,5 +180,38 @@ import Testing
         let reply = try #require(Reply.all(in: [line]).first)
 
         #expect(reply.meaning.code.description == code)
+    }
+
+    @Test(arguments: [
+        ("550 '/home/permission-slip.pdf' cannot be listed", "/home/permission-slip.pdf", "notFound"),
+        ("550 /quota.pdf: No such file or directory", "/quota.pdf", "notFound"),
+        ("550 quota.pdf: No such file or directory", "/home/quota.pdf", "notFound"),
+        ("550 /srv/home/denied/x.txt: No such file", "/home/denied/x.txt", "notFound"),
+        ("550 denied: No such file", "/home/denied", "notFound"),
+        ("550 \"denied\" not found", "/home/denied", "notFound"),
+        ("550 '/too many: try again later.txt' is missing", "/too many: try again later.txt", "notFound"),
+        ("550 access denied", "/home/denied", "denied"),
+        ("550 Permission denied", "/home/permission denied", "denied"),
+        ("550 permission denied", "/d", "denied"),
+        ("550 /home/permission-slip.pdf: Permission denied", "/home/permission-slip.pdf", "denied"),
+        ("553 /home/a.txt: Disk quota exceeded", "/home/a.txt", "full"),
+    ])
+    func `a file's name isn't taken for the server's words`(_ line: String, _ path: String, _ code: String) throws {
+        var reply = try #require(Reply.all(in: [line]).first)
+        reply.subjects = [path]
+
+        #expect(reply.meaning.code.description == code)
+        #expect(reply.isDenial == (code == "denied"))
+    }
+
+    @Test(arguments: [
+        ("150 Opening BINARY mode data connection for a.txt (34 bytes)", "/a.txt", 34 as Int64?),
+        ("150 Opening BINARY mode data connection for report (12 bytes).txt (34 bytes)", "/report (12 bytes).txt", 34),
+        ("150 Opening BINARY mode data connection for report (12 bytes).txt", "/report (12 bytes).txt", nil),
+        ("150 Opening data connection for other (1 bytes).txt (34 bytes).", "/a.txt", 34),
+        ("150 here it comes", "/a.txt", nil),
+    ])
+    func `the size that comes with a file is read`(_ line: String, _ path: String, _ size: Int64?) {
+        #expect(Download.size(in: line, of: path) == size)
     }
 }

@@ -7,6 +7,8 @@ struct Reply: Hashable, Sendable {
     var code: Int
     /// All lines, with their codes as they came.
     var lines: [String]
+    /// The paths that it answers of; a server may repeat them, and their words aren't its own.
+    var subjects: [String] = []
 
     /// The last line without its code.
     var text: String { String((lines.last ?? "").dropFirst(4)) }
@@ -39,17 +41,23 @@ struct Reply: Hashable, Sendable {
         return replies
     }
 
-    /// The reply that made a request fail.
+    /// The last reply to a request that failed; it may be a positive one, after which the connection broke.
     init?(_ error: any Error) {
-        guard let error = (error as? StorageError)?.cause as? CurlError, let line = error.reply,
-            let code = Int(line.prefix(3)), code >= 100
+        guard let curl = CurlError(behind: error), let line = curl.reply, let code = Int(line.prefix(3)), code >= 100
         else { return nil }
-        self.init(code: code, lines: [line])
+        self.init(code: code, lines: [line], subjects: ServerFailure(behind: error)?.subjects ?? [])
     }
 
-    init(code: Int, lines: [String]) {
+    /// The refusal that made a request fail.
+    init?(refusalIn error: any Error) {
+        guard let reply = Reply(error), reply.code >= 400 else { return nil }
+        self = reply
+    }
+
+    init(code: Int, lines: [String], subjects: [String] = []) {
         self.code = code
         self.lines = lines
+        self.subjects = subjects
     }
 }
 
@@ -59,7 +67,7 @@ extension Reply {
     /// Codes are used freely by servers, so that their words count where they are plain.
     /// Source: RFC 959, section 4.2.1; RFC 4217, section 3.
     var meaning: (code: StorageError.Code, advice: String) {
-        let words = text.lowercased()
+        let words = words.lowercased()
         let says = { (parts: String...) in parts.contains { words.contains($0) } }
         switch code {
         case _ where says("no space", "quota", "disk full", "disk is full", "insufficient storage", "out of space"):
@@ -84,10 +92,62 @@ extension Reply {
         }
     }
 
+    /// The text without the names of what was asked for.
+    private var words: String { Self.words(of: text, without: subjects) }
+
+    /// A server's text without the paths that it was asked about, and the ends of them.
+    static func words(of text: String, without paths: [String]) -> String {
+        var bytes = Array(text.utf8)
+        for path in paths {
+            let path = Array(path.utf8)
+            // Servers say the whole path, or what of it lies below the directory that a user begins in.
+            let starts = path.indices.filter { $0 == 0 || path[$0 - 1] == UInt8(ascii: "/") }
+            for start in starts where start < path.endIndex {
+                let name = path[start...]
+                // A name such as "denied" may also be the server's own word.
+                let isPlain = name.allSatisfy { $0 == UInt8(ascii: " ") || isLetter($0) }
+                bytes.removeAll(of: name) { before, after in
+                    guard !(before.map(isWordByte) ?? false), !(after.map(isWordByte) ?? false) else { return false }
+                    return !isPlain || after == UInt8(ascii: ":") || (before == after && before.map(isQuote) ?? false)
+                }
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+
+    private static func isWordByte(_ byte: UInt8) -> Bool {
+        isLetter(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+
+    private static func isQuote(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") }
+
     /// Whether the server's words speak of permissions.
     var isDenial: Bool {
-        let words = text.lowercased()
+        let words = words.lowercased()
         return ["denied", "permission", "not permitted", "not allowed", "read-only", "not privileged", "forbidden"]
             .contains { words.contains($0) }
+    }
+}
+
+extension [UInt8] {
+    /// Removes some bytes wherever they stand between neighbours that are fit.
+    fileprivate mutating func removeAll(
+        of bytes: ArraySlice<UInt8>,
+        where isFit: (_ before: UInt8?, _ after: UInt8?) -> Bool
+    ) {
+        var start = 0
+        while start + bytes.count <= count {
+            let end = start + bytes.count
+            let (before, after) = (start > 0 ? self[start - 1] : nil, end < count ? self[end] : nil)
+            if self[start..<end].elementsEqual(bytes), isFit(before, after) {
+                removeSubrange(start..<end)
+            } else {
+                start += 1
+            }
+        }
     }
 }

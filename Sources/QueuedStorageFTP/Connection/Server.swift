@@ -75,7 +75,11 @@ final class Server: Sendable {
         if let known = knowledge.withLock({ $0.continuesFiles }) { return known }
         let reply = try await perform(["TYPE I", "REST 1", "REST 0"])[1]
         guard reply.isPositive || (500..<600).contains(reply.code) else {
-            throw StorageError(.failed, "The server \"\(address)\" answered \(FileName.quoted(reply.text)) to REST.")
+            throw StorageError(
+                .failed,
+                "The server \"\(address)\" answered \(FileName.quoted(reply.text)) to REST.",
+                cause: ServerFailure()
+            )
         }
         knowledge.withLock { $0.continuesFiles = reply.isPositive }
         return reply.isPositive
@@ -98,7 +102,8 @@ final class Server: Sendable {
         let host = host.contains(":") ? "[\(host)]" : host
         // A slash that is encoded is the root; one that isn't only separates.
         let isAbsolute = path.utf8.first == UInt8(ascii: "/")
-        let encoded = isAbsolute ? "%2F" + Self.encoded(path.dropFirst()) : Self.encoded(path[...])
+        let rest = path.utf8.dropFirst(isAbsolute ? 1 : 0).percentEncoded(keepingSlashes: true)
+        let encoded = (isAbsolute ? "%2F" : "") + rest
         var request = TransportRequest("GET", "\(scheme)://\(host):\(port)/\(encoded)", body: body)
         request.credentials = credentials
         request.settings = settings
@@ -128,20 +133,6 @@ final class Server: Sendable {
         return settings
     }
 
-    private static func encoded(_ path: Substring) -> String {
-        var text = ""
-        for byte in path.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
-                UInt8(ascii: "/"):
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            default: text += "%" + [byte].hexadecimal
-            }
-        }
-        return text
-    }
-
     /// The command that makes names with other letters than ASCII's come through, where a session needs it.
     private func utf8Command(_ texts: [String]) -> [String] {
         let isWanted = knowledge.withLock { $0.features?.hasUTF8 == true }
@@ -164,15 +155,21 @@ final class Server: Sendable {
         var request = request("/")
         request.settings += [.noBody, .quote(utf8Command(commands) + commands.map { "*" + $0 })]
         request.idleTimeout = options.idleTimeout + patience
-        return try await attempt(isRepeatable: isRepeatable) { [request] session in
+        let subjects = commands.map { Self.subjects(of: $0) }
+        return try await attempt(on: subjects.flatMap { $0 }, isRepeatable: isRepeatable) { [request] session in
             let response = try await session.transport.send(request)
             try await response.discard()
             let replies = Reply.all(in: response.replies).suffix(commands.count)
             guard replies.count == commands.count else {
                 throw StorageError(.failed, "The server \"\(address)\" gave fewer answers than it was asked for.")
             }
-            return Array(replies)
+            return zip(replies, subjects).map { Reply(code: $0.code, lines: $0.lines, subjects: $1) }
         }
+    }
+
+    /// The path that a command speaks of.
+    private static func subjects(of command: String) -> [String] {
+        command.utf8.firstIndex(of: UInt8(ascii: " ")).map { [String(command[command.utf8.index(after: $0)...])] } ?? []
     }
 
     /// Stores content in a file.
@@ -198,17 +195,46 @@ final class Server: Sendable {
         if offset > 0 {
             request.settings.append(try await continuesFiles() ? .prequote(["REST \(offset)"]) : .append)
         }
-        let isRepeatable = if case .bytes = body { true } else { false }
-        try await attempt(isRepeatable: isRepeatable) { [request] session in
-            let response = try await session.transport.send(request)
-            try await response.discard()
+        var isRepeatable = true
+        if case .stream(let reader, let size) = body {
+            isRepeatable = false
+            request.body = .stream(noted(reader), size: size)
+        }
+        do {
+            try await attempt(on: [path], isRepeatable: isRepeatable) { [request] session in
+                let response = try await session.transport.send(request)
+                try await response.discard()
+            }
+        } catch let failure as ContentFailure {
+            throw failure.error
+        }
+    }
+
+    /// Content whose errors can be told from the server's, and whose slowness from the server's, too.
+    private func noted(_ content: FileReader) -> FileReader {
+        FileReader(size: content.size) { [pool] in
+            let next = content.makeAsyncIterator().read
+            return {
+                pool.beginWaitingForUs()
+                defer { pool.endWaitingForUs() }
+                do {
+                    return try await next()
+                } catch {
+                    throw ContentFailure(error: error)
+                }
+            }
         }
     }
 
     /// Begins to read a file, or what a command lists.
-    private func receive(_ request: TransportRequest, isWholeFile: Bool = true) async throws -> Download {
-        try await attempt(keepsSession: true) { session in
-            Download(try await session.transport.send(request), session, self.pool, endsFit: isWholeFile)
+    private func receive(
+        _ request: TransportRequest,
+        _ path: String,
+        leavesSessionFit: Bool = true
+    ) async throws -> Download {
+        try await attempt(on: [path], keepsSession: true) { session in
+            let response = try await session.transport.send(request)
+            return Download(response, path, session, self.pool, leavesSessionFit: leavesSessionFit)
         }
     }
 
@@ -228,26 +254,28 @@ final class Server: Sendable {
             request.settings.append(.range("\(offset)-\(offset + count - 1)"))
         } else if offset > 0 {
             request.settings.append(.resumeFrom(offset))
-        } else {
-            // The answer to SIZE may be for another file than the one that RETR opens (CURLOPT_IGNORE_CONTENT_LENGTH).
+        }
+        if offset == 0 {
+            // The answer to SIZE may be for another file than the one that RETR opens, and what libcurl takes for a size in
+            // the answer to RETR may be a part of the file's name (CURLOPT_IGNORE_CONTENT_LENGTH).
             request.settings.append(.number(option: 136, 1))
         }
         // Where a part was read, the answers to the end of it may come too late to be told from the next ones.
-        return try await receive(request, isWholeFile: count == nil)
+        return try await receive(request, path, leavesSessionFit: count == nil)
     }
 
     /// Lists a directory in the form of MLSD.
     func listFacts(_ path: String) async throws -> [UInt8] {
         var request = request(path == "/" ? path : path + "/")
         request.settings += [.customRequest("MLSD"), .quote(utf8Command([path]) + utf8Always)]
-        return try await receive(request).collect()
+        return try await receive(request, path).collect()
     }
 
     /// Lists a directory in whatever form the server likes.
     func listLines(_ path: String, command: String) async throws -> [UInt8] {
         var request = request(path == "/" ? path : path + "/")
         request.settings += [.customRequest(command), .quote(utf8Always), .fileMethod(.changeOnce)]
-        return try await receive(request).collect()
+        return try await receive(request, path).collect()
     }
 
     /// A listing may have any names.
@@ -257,6 +285,7 @@ final class Server: Sendable {
 
     /// Does something in a session; once more if a kept connection turned out to be gone.
     private func attempt<Value: Sendable>(
+        on subjects: [String],
         keepsSession: Bool = false,
         isRepeatable: Bool = true,
         _ body: @Sendable (Session) async throws -> Value
@@ -273,11 +302,13 @@ final class Server: Sendable {
                 // The refusal of a command leaves the connection as it was. Where content was to flow, the server may
                 // still have something to say of that; and of anything else nobody knows.
                 let reply = Reply(error)
-                let code = ((error as? StorageError)?.cause as? CurlError)?.code
+                let code = CurlError(behind: error)?.code
                 let isRefusal = reply.map { $0.code >= 400 && $0.code != 421 } ?? false
                 pool.giveBack(session, isFit: isRefusal && code == Self.refusedCommand)
                 let isGone = reply?.code == 421 || code.map { Self.brokenOff.contains($0) } ?? false
-                guard wasUsed, isGone, isRepeatable, !Task.isCancelled else { throw error }
+                guard wasUsed, isGone, isRepeatable, !Task.isCancelled else {
+                    throw (error as? StorageError).map { ServerFailure.marked($0, subjects) } ?? error
+                }
             }
         }
     }

@@ -27,13 +27,15 @@ final class SessionPool: Sendable {
         var count = 0
         var waiters: [(id: Int, waiter: Waiter)] = []
         var nextID = 0
-        /// Counts sessions that came back.
-        var returns = 0
+        /// How many sessions stand still until somebody here reads on, or hands over more.
+        var waitingForUs = 0
+        /// Counts what happened to sessions.
+        var changes = 0
     }
 
     private let limit: Int
     private let options: TransportOptions
-    /// How long nothing may come back while somebody waits.
+    /// How long all sessions may stand still while somebody waits.
     private let patience: Duration
     private let state = Mutex(State())
 
@@ -49,11 +51,13 @@ final class SessionPool: Sendable {
         return try await withThrowingTaskGroup(of: Session?.self) { group in
             group.addTask { try await self.wait() }
             group.addTask {
-                // Readers that nobody reads hold their sessions; who waits for them would wait for ever.
+                // Readers that nobody reads hold their sessions; who waits for them would wait for ever. What the
+                // server is busy with comes to its end, or is given up there.
                 while true {
-                    let returns = self.state.withLock { $0.returns }
+                    let changes = self.state.withLock { $0.changes }
                     try await Task.sleep(for: self.patience)
-                    if returns == self.state.withLock({ $0.returns }) { return nil }
+                    let isStill = self.state.withLock { $0.changes == changes && $0.waitingForUs >= $0.count }
+                    if isStill { return nil }
                 }
             }
             let first = await group.nextResult()
@@ -70,9 +74,10 @@ final class SessionPool: Sendable {
             throw StorageError(
                 .throttled,
                 """
-                All \(limit) connections are in use, and none came back in \(patience.milliseconds / 1000) s; \
+                All \(limit) connections have files open that nobody read in \(patience.milliseconds / 1000) s; \
                 read opened files to their ends, or raise the option "connections"
-                """
+                """,
+                cause: ServerFailure()
             )
         }
     }
@@ -114,6 +119,22 @@ final class SessionPool: Sendable {
         }
     }
 
+    /// Notes that a session stands still from now on until somebody here goes on.
+    func beginWaitingForUs() {
+        state.withLock {
+            $0.waitingForUs += 1
+            $0.changes += 1
+        }
+    }
+
+    /// Notes that somebody went on.
+    func endWaitingForUs() {
+        state.withLock {
+            $0.waitingForUs -= 1
+            $0.changes += 1
+        }
+    }
+
     /// Gives a session back.
     ///
     /// - Parameters:
@@ -122,7 +143,7 @@ final class SessionPool: Sendable {
     func giveBack(_ session: Session, isFit: Bool) {
         let session = isFit ? session : Session(options)
         let waiter = state.withLock { state -> Waiter? in
-            state.returns += 1
+            state.changes += 1
             if !state.waiters.isEmpty { return state.waiters.removeFirst().waiter }
             if isFit {
                 state.idle.append(session)

@@ -20,7 +20,6 @@ extension ListingEntry {
             case "size", "sizd": size = Int64(value).flatMap { $0 >= 0 ? $0 : nil } ?? size
             case "modify": modifiedAt = Date(fact: value)
             case "create": createdAt = Date(fact: value)
-            case "unix.mode": mode = Int(value, radix: 8)
             default: break
             }
         }
@@ -44,7 +43,7 @@ extension Date {
     init?(fact text: String) {
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         guard let digits = parts.first.map({ Array($0.utf8) }), digits.count == 14,
-            digits.allSatisfy({ (48...57).contains($0) })
+            (digits + (parts.count > 1 ? Array(parts[1].utf8) : [])).allSatisfy({ (48...57).contains($0) })
         else { return nil }
         let number = { (range: Range<Int>) in digits[range].reduce(0) { $0 * 10 + Int($1) - 48 } }
         let fraction = parts.count > 1 ? Double("0." + parts[1].prefix(9)) ?? 0 : 0

@@ -45,7 +45,6 @@ extension ListingEntry {
             var entry = Self(name: String(decoding: name, as: UTF8.self), kind: kind)
             entry.size = kind == .file ? Int64(size) : nil
             entry.modifiedAt = date
-            entry.mode = mode(first.text)
             return entry
         }
         return nil
@@ -59,12 +58,6 @@ extension ListingEntry {
         case UInt8(ascii: "b"), UInt8(ascii: "c"), UInt8(ascii: "p"), UInt8(ascii: "s"), UInt8(ascii: "D"): .other
         default: nil
         }
-    }
-
-    private static func mode(_ text: String) -> Int? {
-        let letters = text.utf8.dropFirst().prefix(9)
-        guard letters.count == 9 else { return nil }
-        return letters.reduce(0) { $0 << 1 | ($1 == UInt8(ascii: "-") ? 0 : 1) }
     }
 
     private static let months = [

@@ -19,8 +19,6 @@ struct ListingEntry: Hashable, Sendable {
     var size: Int64?
     var modifiedAt: Date?
     var createdAt: Date?
-    /// The mode's permission bits, as a Unix server tells them.
-    var mode: Int?
 }
 
 /// The lines of a listing, without their ends; names keep their blanks.
