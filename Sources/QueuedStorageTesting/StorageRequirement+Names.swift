@@ -17,6 +17,11 @@ extension StorageRequirement {
         ".qstore", "a/.qstore/x", "a\0b", String(repeating: "x", count: 256), String(repeating: "é", count: 128),
     ]
 
+    /// Names that a server's answer may repeat, and that read like an answer themselves.
+    private static let misleading = [
+        "permission denied.txt", "denied/quota exceeded.txt", "not found (12 bytes).txt", "550 too many, disk full",
+    ]
+
     static let naming: [StorageRequirement] =
         unusual.map { unusual in
             StorageRequirement("keeps the name \(FileName.quoted(unusual)) exactly, or refuses it") { probe in
@@ -43,6 +48,32 @@ extension StorageRequirement {
                     let writer = try await probe.storage.openForWriting(hostile, options: StoreOptions())
                     _ = try await writer.close()
                 }
+            }
+        }
+        + misleading.map { misleading in
+            StorageRequirement("isn't misled by the name \(FileName.quoted(misleading))") { probe in
+                let (storage, name) = (probe.storage, probe.name(misleading))
+                let text = "the text of \(misleading)"
+                try await require(.notFound, from: "open") { try await storage.open(name).collect() }
+                try await require(.notFound, from: "size") { try await storage.size(name) }
+                try require(try await !storage.exists(name), "it exists before it is stored")
+                try await storage.delete(name)
+
+                do {
+                    try await probe.store(text, as: name)
+                } catch let error as StorageError where error.code == .invalidName {
+                    return
+                }
+
+                try require(try await probe.text(name), is: text, "text")
+                try require(try await probe.bytes(name, 0..<20), is: Array(text.utf8.prefix(20)), "first bytes")
+                let middle = Array(text.utf8.dropFirst(5).prefix(15))
+                try require(try await probe.bytes(name, 5..<20), is: middle, "later bytes")
+                try await require(.alreadyExists, from: "store") { try await probe.store("x", as: name) }
+                try await probe.store("new", as: name, replaces: true)
+                try require(try await probe.text(name), is: "new", "text after replacing")
+                try await storage.delete(name)
+                try require(try await !storage.exists(name), "it still exists")
             }
         }
         + ["../x", "a/../../x", ".qstore/id"].map { hostile in
