@@ -21,6 +21,27 @@ extension FTPStorage: ChecksumStorage {
 
 extension FTPStorage {
     /// The strongest checksum that the server computes of a file; nil if it computes none.
+    ///
+    /// The server says nothing meanwhile: that it is waited for is told every while.
+    func serverChecksum(
+        _ path: String,
+        size: Int64,
+        progress: @escaping @Sendable (Int64) -> Void
+    ) async throws -> Checksum? {
+        try await withThrowingTaskGroup(of: Checksum??.self) { group in
+            group.addTask { .some(try await self.serverChecksum(path, size: size)) }
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: .seconds(10))
+                    progress(size)
+                }
+            }
+            defer { group.cancelAll() }
+            return try await group.next().flatMap { $0 } ?? nil
+        }
+    }
+
+    /// The strongest checksum that the server computes of a file; nil if it computes none.
     func serverChecksum(_ path: String, size: Int64) async throws -> Checksum? {
         // The server reads the whole file before it answers: ten megabytes a second at least.
         let patience = Duration.seconds(size / 10_000_000)

@@ -9,7 +9,8 @@ extension FTPStorage: LeftoverStorage {
                 for entry in try await self.entriesIfThere(self.privatePath(folder)) ?? [] where entry.kind == .file {
                     let purpose =
                         folder == "uploads"
-                        ? entry.name : entry.name.split(separator: "-").dropLast().joined(separator: "-")
+                        ? UploadNote.upload(ofFile: entry.name)
+                        : entry.name.split(separator: "-").dropLast().joined(separator: "-")
                     found.append(
                         Leftover(
                             id: "\(folder)/\(entry.name)",

@@ -19,7 +19,7 @@ extension FTPStorage {
 
     /// Gives a whole temporary file its name.
     ///
-    /// Where the server's rename doesn't replace, the old file is deleted first: for as long as the two commands take,
+    /// Where the server's rename doesn't replace, the old file is set aside first: for as long as two commands take,
     /// nothing has the name then.
     ///
     /// - Parameters:
@@ -48,7 +48,7 @@ extension FTPStorage {
     /// Compares the temporary file's size, and looks whether the name is free.
     private func check(_ temporary: String, _ size: Int64, _ path: String, _ name: String, looks: Bool) async throws {
         guard try await server.hasFacts() else {
-            guard let entry = try await entry(temporary) else { throw damage("it isn't there") }
+            guard let entry = try await entry(temporary) else { throw notThere }
             try compare(entry.size, size)
             if looks { try await requireFree(path, name) }
             return
@@ -59,10 +59,12 @@ extension FTPStorage {
             server.noteLackOfFacts()
             return try await check(temporary, size, path, name, looks: looks)
         }
-        guard let entry = try entry(replies[0]) else { throw damage("it isn't there") }
+        guard let entry = try entry(replies[0]) else { throw notThere }
         try compare(entry.size, size)
         if looks, try self.entry(replies[1]) != nil { throw taken(name) }
     }
+
+    private var notThere: StorageError { damage("it isn't there") }
 
     private func compare(_ theirs: Int64?, _ ours: Int64) throws {
         if let theirs, theirs != ours { throw damage("it has \(theirs) bytes there, and \(ours) here") }
@@ -77,9 +79,9 @@ extension FTPStorage {
             try await makeDirectory(parent, for: name)
             replies = try await server.perform(commands, isRepeatable: false)
         }
-        if !replies[1].isPositive, isReplacing, try await entry(path)?.kind == .file {
-            replies = try await server.perform(["DELE \(path)"] + commands, isRepeatable: false)
-            replies.removeFirst()
+        // Only a rename that fails because of the file that has the name is helped by the file's going away.
+        if replies[0].isPositive, !replies[1].isPositive, isReplacing, try await entry(path)?.kind == .file {
+            replies = try await replace(path, by: temporary, name)
         }
         guard replies[1].isPositive else {
             if try await entry(path)?.kind == .directory {
@@ -89,8 +91,53 @@ extension FTPStorage {
                     "\(FileName.quoted(name)) is a directory on the FTP server, which no file can replace."
                 )
             }
+            if !replies[0].isPositive, try await entry(temporary) == nil { throw notThere }
             throw denial(replies[0].isPositive ? replies[1] : replies[0])
         }
+    }
+
+    /// Sets the file that has a path aside, and puts another one there; the old one comes back if that fails.
+    ///
+    /// - Returns: The answers to the new file's rename.
+    private func replace(_ path: String, by temporary: String, _ name: String) async throws -> [Reply] {
+        let old = try await privatePath("tmp/replaced-\(FileName.randomIdentifier().prefix(16))")
+        try await makeDirectory(Self.parent(old), for: name)
+        let commands = ["RNFR \(path)", "RNTO \(old)", "RNFR \(temporary)", "RNTO \(path)"]
+        let replies: [Reply]
+        do {
+            replies = try await server.perform(commands, isRepeatable: false)
+        } catch {
+            // Nobody knows how far that came.
+            try await putBack(old, as: path, name)
+            throw error
+        }
+        if replies[3].isPositive {
+            await discard(old)
+        } else if replies[1].isPositive {
+            try await putBack(old, as: path, name)
+        }
+        return Array(replies[2...])
+    }
+
+    /// Gives a file that was set aside its path again, if nothing has that.
+    private func putBack(_ old: String, as path: String, _ name: String) async throws {
+        let problem: StorageError
+        do {
+            guard try await entry(path) == nil else { return }
+            let replies = try await server.perform(["RNFR \(old)", "RNTO \(path)"], isRepeatable: false)
+            if replies[1].isPositive { return }
+            problem = StorageError(.failed, refusal(replies[0].isPositive ? replies[1] : replies[0]).message)
+        } catch let error as StorageError {
+            problem = error
+        }
+        throw StorageError(
+            problem.code,
+            """
+            The server "\(server.address)" set the old file aside, and took the new one under its name as little as the \
+            old one again. What it had lies at \(FileName.quoted(old)) until it is renamed or removed. \(problem.message)
+            """,
+            cause: ServerFailure(keepsTemporary: true)
+        )
     }
 
     /// Makes a directory and those above it, as far as they are missing.

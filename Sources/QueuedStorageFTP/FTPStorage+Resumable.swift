@@ -10,11 +10,17 @@ extension FTPStorage: ResumableStorage {
 
     public func uploadedByteCount(_ upload: Upload) async throws -> Int64 {
         try await act("resumed", upload.name) {
-            guard let size = try await self.entry(self.path(of: upload))?.size else { return 0 }
+            let note = UploadNote(try await upload.journal.read())
+            let size = try await self.sizeIfThere(self.path(of: upload, note), upload.name)
+            guard try await self.server.continuesFiles() else {
+                // Whoever appends late would do so behind what is sent now: only what is surely at rest is gone on with.
+                if let size, size == note.confirmed { return size }
+                if note != UploadNote(nil) { try await self.forget(upload) }
+                return 0
+            }
+            guard let size else { return 0 }
             // What a whole piece came to was confirmed by the server.
-            let confirmed = try await upload.journal.read().flatMap { Int64($0) } ?? 0
-            // Without REST there is no way but to go on behind what is there.
-            guard try await self.server.continuesFiles() else { return size }
+            let confirmed = note.confirmed ?? 0
             if size >= confirmed, size - confirmed <= Self.rewrittenByteCount { return confirmed }
             return max(size >= confirmed ? confirmed : 0, size - Self.rewrittenByteCount)
         }
@@ -28,42 +34,51 @@ extension FTPStorage: ResumableStorage {
     ) async throws -> Int64 {
         try Task.checkCancellation()
         return try await act("appended to", upload.name) {
-            let path = try await self.path(of: upload)
-            try await self.makeDirectory(Self.parent(path), for: upload.name)
-            let held = offset == 0 ? 0 : try await self.entry(path)?.size ?? 0
+            var note = UploadNote(try await upload.journal.read())
             let continues = try await self.server.continuesFiles()
-            guard offset == held || offset == 0 || (offset < held && continues) else {
+            if !continues, offset == 0 { note.part = String(FileName.randomIdentifier().prefix(16)) }
+            let path = try await self.path(of: upload, note)
+            try await self.makeDirectory(Self.parent(path), for: upload.name)
+            let held = offset == 0 ? 0 : try await self.sizeIfThere(path, upload.name) ?? 0
+            guard offset == held || (offset < held && continues) else {
                 throw StorageError(
                     .failed,
                     name: upload.name,
                     "The upload of \(FileName.quoted(upload.name)) has \(held) bytes, so that none belong at \(offset)."
                 )
             }
+            if !continues {
+                // From here on, nobody can go on with this file but who gets the answer.
+                note.confirmed = nil
+                try await upload.journal.write(note.text)
+            }
             let sent = Sent(content: try await blocking { try content.reader() })
-            try await self.upload(
-                .stream(sent.reader, size: sent.reader.size),
-                to: path,
-                at: offset,
-                progress: options.progress
-            )
-            return try await self.confirm(upload, path, from: offset, sent)
+            do {
+                let body = TransportRequest.Body.stream(sent.reader, size: sent.reader.size)
+                try await self.upload(body, to: path, at: offset, progress: options.progress)
+            } catch {
+                guard try await self.hasMadeDirectory(of: path, upload.name, after: error) else { throw error }
+                throw self.directoryWasGone()
+            }
+            note.confirmed = try await self.confirm(upload, path, from: offset, sent)
+            try await upload.journal.write(note.text)
+            return offset + sent.count
         }
     }
 
-    /// Notes how many bytes the server has; a server that began at the wrong place doesn't have that many.
+    /// Requires the server to have as many bytes as were sent; one that began at the wrong place doesn't have that many.
+    ///
+    /// - Returns: How many bytes of the upload the server has.
     private func confirm(_ upload: Upload, _ path: String, from offset: Int64, _ sent: Sent) async throws -> Int64 {
         let end = offset + sent.count
-        let size = try await entry(path)?.size ?? 0
+        let size = try await sizeIfThere(path, upload.name) ?? 0
         // A connection that wasn't quite dead may have brought more of the same, unless the bytes came behind it.
         let continues = try await server.continuesFiles()
-        if size == end || (size > end && continues) {
-            try await upload.journal.write("\(end)")
-            return end
-        }
+        if size == end || (size > end && continues) { return end }
         // To a server, a line that breaks may look like the end of the content.
         var isBrokenOff = size >= offset && size < end && continues
         if isBrokenOff { isBrokenOff = try await holds(sent, path, from: offset, to: size) }
-        if !isBrokenOff { try await abandon(upload) }
+        if !isBrokenOff { try await forget(upload) }
         throw StorageError(
             .failed,
             name: upload.name,
@@ -86,46 +101,66 @@ extension FTPStorage: ResumableStorage {
         try FileName.validate(upload.name)
         let resolved = try resolve(upload.name)
         return try await act("stored", upload.name) {
-            let path = try await self.path(of: upload)
-            guard let size = try await self.entry(path)?.size else {
+            let path = try await self.path(of: upload, UploadNote(upload.journal.read()))
+            guard let size = try await self.sizeIfThere(path, upload.name) else {
                 throw StorageError(
                     .notFound,
                     name: upload.name,
                     "The upload \(FileName.quoted(upload.id)) isn't known on the FTP server."
                 )
             }
-            var sha256: String?
-            if options.computesSHA256 {
-                let known = try await self.serverChecksum(path, size: size)
-                sha256 = known?.algorithm == .sha256 ? known?.value : nil
-                if sha256 == nil {
-                    sha256 = try await self.server.download(path).reader(size: nil) { $0 }.sha256()
-                }
+            var stored = StoredObject(name: resolved, size: size)
+            do {
+                try await self.prove(path, &stored, options)
+            } catch let error as StorageError where error.code == .damaged {
+                // None of it can be trusted.
+                try await self.forget(upload)
+                throw error
             }
-            try await self.publish(
-                path,
-                size,
-                as: self.path(resolved),
-                upload.name,
-                replacing: options.replaces
-            )
-            return StoredObject(name: resolved, size: size, sha256: sha256)
+            try await self.publish(path, size, as: self.path(resolved), upload.name, replacing: options.replaces)
+            return stored
+        }
+    }
+
+    /// Compares an upload's bytes with what they must be, and computes their SHA-256, each where it is wanted.
+    private func prove(_ path: String, _ stored: inout StoredObject, _ options: StoreOptions) async throws {
+        if let expected = options.expectedSHA256 {
+            stored.verifiedBy = try await prove(path, stored.size, progress: options.progress ?? { _ in }) {
+                $0 == .sha256 ? Checksum(.sha256, expected) : nil
+            }
+            stored.sha256 = options.computesSHA256 ? expected : nil
+        } else if options.computesSHA256 {
+            let known = try await serverChecksum(path, size: stored.size)
+            stored.sha256 = known?.algorithm == .sha256 ? known?.value : nil
+            if stored.sha256 == nil {
+                stored.sha256 = try await server.download(path).reader(size: nil) { $0 }.sha256()
+            }
         }
     }
 
     public func abandon(_ upload: Upload) async throws {
-        try await act("abandoned", upload.name) {
-            // What the journal says of it holds for the same bytes sent again.
-            try await self.remove(self.path(of: upload))
-        }
+        try await act("abandoned", upload.name) { try await self.forget(upload) }
     }
 
-    private func path(of upload: Upload) async throws -> String {
+    private func forget(_ upload: Upload) async throws {
+        if try await server.continuesFiles() {
+            try await remove(path(of: upload, UploadNote(upload.journal.read())))
+        } else {
+            let entries = try await entriesIfThere(privatePath("uploads")) ?? []
+            for entry in entries where UploadNote.upload(ofFile: entry.name) == upload.id {
+                try await remove(privatePath("uploads/\(entry.name)"))
+            }
+        }
+        // What no longer is is as good as unknown, whether or not the journal can still be written.
+        try? await upload.journal.write("0")
+    }
+
+    private func path(of upload: Upload, _ note: UploadNote) async throws -> String {
         let isFit = { (byte: UInt8) in "-_".utf8.contains(byte) || Character(Unicode.Scalar(byte)).isLetterOrDigit }
         guard !upload.id.isEmpty, upload.id.utf8.count <= 128, upload.id.utf8.allSatisfy(isFit) else {
             throw StorageError(.invalidName, "The upload \(FileName.quoted(upload.id)) isn't an identifier.")
         }
-        return try await privatePath("uploads/\(upload.id)")
+        return try await privatePath("uploads/\(note.file(of: upload.id))")
     }
 
     /// Removes a file of ours; one that is gone already is removed.
@@ -133,32 +168,6 @@ extension FTPStorage: ResumableStorage {
         let reply = try await server.perform(["DELE \(path)"])[0]
         guard !reply.isPositive, try await entry(path) != nil else { return }
         throw denial(reply)
-    }
-}
-
-/// Content that counts what was read of it, and keeps its beginning.
-private struct Sent: Sendable {
-    static let headSize = 64 << 10
-    let reader: FileReader
-    private let counted = Shared(Int64(0))
-    private let kept = Shared<[UInt8]>([])
-
-    /// How many bytes were read.
-    var count: Int64 { counted.value }
-    /// The first bytes that were read.
-    var head: [UInt8] { kept.value }
-
-    init(content: FileReader) {
-        let (counted, kept) = (counted, kept)
-        reader = FileReader(size: content.size) {
-            let next = content.makeAsyncIterator().read
-            return {
-                guard let buffer = try await next() else { return nil }
-                counted.value += Int64(buffer.count)
-                if kept.value.count < Self.headSize { kept.value += buffer.prefix(Self.headSize - kept.value.count) }
-                return buffer
-            }
-        }
     }
 }
 

@@ -20,12 +20,12 @@ extension FTPStorage {
             let temporaryPath = try await self.privatePath("tmp/\(Self.identifier(tag))-\(temporary)")
             try await self.makeDirectory(Self.parent(temporaryPath), for: name)
             do {
-                var stored = try await self.send(content, reader, to: temporaryPath, options)
+                var stored = try await self.sendAnew(content, reader, to: temporaryPath, name, options)
                 try await self.publish(temporaryPath, stored.size, as: path, name, replacing: options.replaces)
                 stored.name = resolved
                 return stored
             } catch {
-                await self.discard(temporaryPath)
+                if ServerFailure(behind: error)?.keepsTemporary != true { await self.discard(temporaryPath) }
                 throw error
             }
         }
@@ -36,9 +36,7 @@ extension FTPStorage {
         try await act("deleted", name) {
             let path = try await self.path(resolved)
             guard let (reply, kind) = try await self.deleteFile(path) else { return }
-            guard kind == .directory else {
-                throw self.denial(reply)
-            }
+            guard kind == .directory else { throw self.denial(reply) }
             let removal = try await self.server.perform(["RMD \(path)"])[0]
             self.server.forgetDirectories()
             guard removal.isPositive else {
@@ -88,6 +86,45 @@ extension FileContent {
 // MARK: - Sending
 
 extension FTPStorage {
+    /// Sends content to a temporary file; once more if its directory turned out to be gone.
+    private func sendAnew(
+        _ content: FileContent,
+        _ reader: FileReader,
+        to path: String,
+        _ name: String,
+        _ options: StoreOptions
+    ) async throws -> StoredObject {
+        do {
+            return try await send(content, reader, to: path, options)
+        } catch {
+            guard try await hasMadeDirectory(of: path, name, after: error) else { throw error }
+            if case .stream = content.source { throw directoryWasGone() }
+            return try await send(content, try await blocking { try content.reader() }, to: path, options)
+        }
+    }
+
+    /// Makes the directory of a file that was refused, if it is gone; somebody removed it since it was known.
+    func hasMadeDirectory(of path: String, _ name: String, after error: any Error) async throws -> Bool {
+        guard let reply = Reply(refusalIn: error), [550, 553].contains(reply.code), let parent = Self.parent(path),
+            try await entry(parent) == nil
+        else { return false }
+        server.forgetDirectories()
+        try await makeDirectory(parent, for: name)
+        return true
+    }
+
+    /// The error of content that can't be read again for a directory that had to be made once more.
+    func directoryWasGone() -> StorageError {
+        StorageError(
+            .failed,
+            """
+            The directory for files on their way was gone from the server "\(server.address)", and was made again; try \
+            once more.
+            """,
+            cause: ServerFailure()
+        )
+    }
+
     /// Sends content to a temporary file, and proves what came there.
     private func send(
         _ content: FileContent,
@@ -96,8 +133,8 @@ extension FTPStorage {
         _ options: StoreOptions
     ) async throws -> StoredObject {
         let wantsProof = self.options.verification == .readback
-        let algorithm = try await server.features().checksums.first?.algorithm ?? .sha256
-        let tally = Tally(computes: options.computesSHA256 || wantsProof, also: algorithm)
+        let computesMD5 = try await server.features().checksums.contains { $0.algorithm == .md5 }
+        let tally = Tally(computes: options.computesSHA256 || wantsProof, alsoMD5: computesMD5)
         if case .bytes(let bytes) = content.source, bytes.count <= 1 << 20 {
             tally.add(bytes)
             try await upload(.bytes(bytes), to: path, progress: options.progress)
@@ -114,8 +151,8 @@ extension FTPStorage {
         }
         var stored = StoredObject(name: "", size: tally.size)
         guard options.computesSHA256 || wantsProof else { return stored }
-        if options.computesSHA256 { stored.sha256 = tally.checksum(.sha256).value }
-        stored.verifiedBy = try await prove(path, tally.size, tally.checksum(algorithm))
+        if options.computesSHA256 { stored.sha256 = tally.checksum(.sha256)?.value }
+        stored.verifiedBy = try await prove(path, tally.size) { tally.checksum($0) }
         return stored
     }
 
@@ -174,17 +211,31 @@ extension FTPStorage {
     }
 
     /// Compares the server's checksum of a file with ours, or reads the file back where that is wanted.
-    private func prove(_ path: String, _ size: Int64, _ ours: Checksum) async throws -> Checksum.Algorithm? {
-        if let theirs = try await serverChecksum(path, size: size) {
-            guard theirs.algorithm == ours.algorithm else { return nil }
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - size: Its size.
+    ///   - progress: Whom to tell that it goes on.
+    ///   - ours: Our checksum by an algorithm; nil if it isn't known. SHA-256 always is.
+    /// - Returns: By which checksum the file is proven; nil if it isn't.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/damaged`` if the server has other bytes.
+    func prove(
+        _ path: String,
+        _ size: Int64,
+        progress: @escaping @Sendable (Int64) -> Void = { _ in },
+        _ ours: (Checksum.Algorithm) -> Checksum?
+    ) async throws -> Checksum.Algorithm? {
+        if let theirs = try await serverChecksum(path, size: size, progress: progress),
+            let ours = ours(theirs.algorithm)
+        {
             guard theirs == ours else { throw damage("the server's \(theirs.algorithm) of it is another one") }
             return theirs.algorithm
         }
-        guard options.verification == .readback else { return nil }
+        guard options.verification == .readback, let ours = ours(.sha256) else { return nil }
         let download = try await server.download(path)
-        let theirs = try await download.reader(size: download.size) { $0 }.checksum(ours.algorithm)
+        let theirs = try await download.reader(size: download.size) { $0 }.checksum(.sha256, progress: progress)
         guard theirs == ours else { throw damage("what was read back is something else") }
-        return theirs.algorithm
+        return .sha256
     }
 
     func damage(_ what: String) -> StorageError {
@@ -212,8 +263,11 @@ extension FTPStorage {
 final class Tally: Sendable {
     private let state: Mutex<(size: Int64, digests: Digests?)>
 
-    init(computes: Bool, also algorithm: Checksum.Algorithm) {
-        state = Mutex((0, computes ? Digests(.sha256, algorithm) : nil))
+    private let hasMD5: Bool
+
+    init(computes: Bool, alsoMD5 hasMD5: Bool) {
+        self.hasMD5 = hasMD5
+        state = Mutex((0, computes ? hasMD5 ? Digests(.sha256, .md5) : Digests(.sha256) : nil))
     }
 
     func add(_ bytes: [UInt8]) {
@@ -225,7 +279,9 @@ final class Tally: Sendable {
 
     var size: Int64 { state.withLock { $0.size } }
 
-    func checksum(_ algorithm: Checksum.Algorithm) -> Checksum {
-        state.withLock { $0.digests ?? Digests(algorithm) }.checksum(algorithm)
+    /// A checksum, if it is computed.
+    func checksum(_ algorithm: Checksum.Algorithm) -> Checksum? {
+        guard algorithm == .sha256 || hasMD5 && algorithm == .md5 else { return nil }
+        return state.withLock { $0.digests }?.checksum(algorithm)
     }
 }

@@ -214,4 +214,23 @@ import Testing
     func `the size that comes with a file is read`(_ line: String, _ path: String, _ size: Int64?) {
         #expect(Download.size(in: line, of: path) == size)
     }
+
+    @Test(arguments: [
+        (nil, nil, nil as Int64?, "7-1"), ("0", nil, nil, "7-1"), ("1048576", nil, 1_048_576, "7-1"),
+        ("12 abc", "abc", 12, "7-1.abc"), ("- abc", "abc", nil, "7-1.abc"), ("nonsense", nil, nil, "7-1"),
+    ])
+    func `what is noted of an upload is read again`(
+        _ text: String?,
+        _ part: String?,
+        _ confirmed: Int64?,
+        _ file: String
+    ) {
+        let note = UploadNote(text)
+
+        #expect(note.part == part)
+        #expect(note.confirmed == confirmed)
+        #expect(note.file(of: "7-1") == file)
+        #expect(UploadNote(note.text) == note)
+        #expect(UploadNote.upload(ofFile: file) == "7-1")
+    }
 }

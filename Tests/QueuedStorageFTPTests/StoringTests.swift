@@ -124,6 +124,94 @@ import Testing
         #expect(try await storage.checksum("a.bin") == nil)
     }
 
+    @Test(arguments: [ServerKind.hashing, .python])
+    func `a large upload is compared before it gets its name`(_ kind: ServerKind) async throws {
+        let storage = try await kind.storage(ownDirectory()) { $0.verification = .readback }
+        let bytes = pattern(9 << 20)
+        let right = try await FileReader(bytes).sha256()
+        let upload = Upload(id: "8-1", name: "a.bin")
+        _ = try await storage.append(.bytes(bytes), to: upload, at: 0, options: StoreOptions())
+
+        let wrong = StoreOptions(expectedSHA256: String(repeating: "0", count: 64))
+        let error = await failure { try await storage.finish(upload, options: wrong) }
+        #expect(error?.code == .damaged, "\(error.map { "\($0)" } ?? "no error")")
+        #expect(try await !storage.exists("a.bin"))
+        #expect(try await storage.uploadedByteCount(upload) == 0)
+
+        _ = try await storage.append(.bytes(bytes), to: upload, at: 0, options: StoreOptions())
+        let stored = try await storage.finish(upload, options: StoreOptions(expectedSHA256: right))
+        #expect(stored.verifiedBy == .sha256)
+        #expect(try await storage.size("a.bin") == 9 << 20)
+    }
+
+    @Test(arguments: [ServerKind.plain, .python, .old])
+    func `what somebody removes on the server is made again`(_ kind: ServerKind) async throws {
+        let directory = ownDirectory()
+        let storage = try await kind.storage(directory)
+        let place = "\(try await kind.server["directory"])/\(directory)"
+        let upload = Upload(id: "9-1", name: "c.bin")
+        _ = try await storage.store(.text("x"), as: "a.txt", options: StoreOptions())
+
+        try FileManager.default.removeItem(atPath: place)
+        _ = try await storage.store(.text("y"), as: "b.txt", options: StoreOptions())
+        try FileManager.default.removeItem(atPath: place)
+        let stream = { FileContent.stream(Pieces(count: 2, size: 10) { _ in }) }
+        let error = await failure { try await storage.store(stream(), as: "s", options: StoreOptions()) }
+        _ = try await storage.store(stream(), as: "s", options: StoreOptions())
+        _ = try await storage.append(.text("z"), to: upload, at: 0, options: StoreOptions())
+        _ = try await storage.finish(upload, options: StoreOptions())
+        try FileManager.default.removeItem(atPath: place)
+        let late = await failure {
+            try await storage.append(.text("z"), to: Upload(id: "9-2", name: "d"), at: 0, options: StoreOptions())
+        }
+        let second = Upload(id: "9-3", name: "e.bin")
+        _ = try await storage.append(.text("z"), to: second, at: 0, options: StoreOptions())
+        _ = try await storage.finish(second, options: StoreOptions())
+
+        #expect(error?.code == .failed, "\(error.map { "\($0)" } ?? "no error")")
+        #expect(late?.code == .failed, "\(late.map { "\($0)" } ?? "no error")")
+        #expect(try await storage.list("").files == ["e.bin"])
+    }
+
+    @Test func `an attempt that is late changes nothing where a server can only append`() async throws {
+        let storage = try await ServerKind.old.storage(ownDirectory())
+        let upload = Upload(id: "3-1", name: "a.bin")
+        let bytes = pattern(300_000)
+        _ = try await storage.append(.bytes(bytes[..<1000]), to: upload, at: 0, options: StoreOptions())
+        let end = Mutex<Int64?>(nil)
+        let late = FileContent.stream(
+            Pieces(count: 8, size: 256 << 10) { index in
+                guard index == 4 else { return }
+                // Another worker takes over, and is done before this one goes on.
+                let held = try await storage.uploadedByteCount(upload)
+                let rest = FileContent.bytes(bytes[min(Int(held), bytes.count)...])
+                _ = try await storage.append(rest, to: upload, at: held, options: StoreOptions())
+                _ = try await storage.finish(upload, options: StoreOptions())
+                end.withLock { $0 = held }
+            }
+        )
+
+        let error = await failure {
+            try await storage.append(late, to: upload, at: 1000, options: StoreOptions())
+        }
+
+        #expect(error?.code == .failed, "\(error.map { "\($0)" } ?? "no error")")
+        #expect(end.withLock { $0 } == 0)
+        #expect(try await storage.open("a.bin").collect() == bytes)
+    }
+
+    @Test(arguments: [ServerKind.plain, .old])
+    func `a file is replaced, and nothing of the old one stays`(_ kind: ServerKind) async throws {
+        let storage = try await kind.storage(ownDirectory())
+        _ = try await storage.store(.text("old"), as: "d/a.txt", options: StoreOptions())
+
+        _ = try await storage.store(.text("new"), as: "d/a.txt", options: StoreOptions(replaces: true))
+
+        #expect(try await storage.open("d/a.txt").collect() == Array("new".utf8))
+        #expect(try await storage.list("d").files == ["a.txt"])
+        #expect(try await storage.leftovers().isEmpty)
+    }
+
     @Test(arguments: ["a\nb", "a\rb", "a\tb"])
     func `a name that FTP can't carry is refused with the reason`(_ name: String) async throws {
         let storage = try await ServerKind.plain.storage(ownDirectory())

@@ -8,6 +8,8 @@ struct ServerFailure: Error, CustomStringConvertible {
     var curl: CurlError?
     /// The paths that the server was asked about.
     var subjects: [String] = []
+    /// Whether the temporary file is all that there is of a file now.
+    var keepsTemporary = false
 
     var description: String { curl?.description ?? "the server's answer" }
 }
