@@ -111,6 +111,50 @@ import Testing
         }
     }
 
+    @Test func `a database of newer software is 3, and stays as it is`() async throws {
+        try await Sandbox.with { sandbox in
+            _ = try await sandbox.run(["save", "x"] + sandbox.place)
+            let newer = "INSERT INTO qstore_migration (version, appliedAt) VALUES (99, 0)"
+            #expect(try await sandbox.sql(newer).status == 0)
+
+            let listed = try await sandbox.run(["files"] + sandbox.database)
+            let saved = try await sandbox.run(["save", "y"] + sandbox.place)
+
+            for outcome in [listed, saved] {
+                #expect(outcome.status == 3)
+                #expect(outcome.errors.contains("newer"), "\(outcome.errors)")
+                #expect(outcome.errors.split(separator: "\n").count == 1)
+            }
+            #expect(!sandbox.exists("local/y"))
+        }
+    }
+
+    @Test func `a database that another process keeps locked is 75, and nothing is half saved`() async throws {
+        try await Sandbox.with { sandbox in
+            _ = try await sandbox.run(["save", "x"] + sandbox.place)
+            let holder = try TestProcess(
+                "/usr/bin/python3",
+                [
+                    "-c",
+                    "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN IMMEDIATE');"
+                        + " print('locked', flush=True); sys.stdin.read()", "\(sandbox.path)/q.sqlite",
+                ]
+            )
+            #expect(await holder.wait { $0.lines.first } == "locked")
+
+            let saved = try await sandbox.run(["save", "y"] + sandbox.place)
+            let listed = try await sandbox.run(["files"] + sandbox.database)
+            holder.send(SIGKILL)
+            _ = await holder.end()
+            let later = try await sandbox.run(["save", "y"] + sandbox.place)
+
+            #expect(saved.status == 75, "\(saved.errors)")
+            #expect(saved.errors.contains("q.sqlite"), "\(saved.errors)")
+            #expect(listed.status == 0 && !listed.text.contains("y"), "who only reads needs no lock")
+            #expect(later.text == "y\n")
+        }
+    }
+
     @Test func `other directories than the database knows are 3, until they are said to have moved`() async throws {
         try await Sandbox.with { sandbox in
             _ = try await sandbox.run(["save", "a"] + sandbox.place)

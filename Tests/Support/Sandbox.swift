@@ -68,6 +68,12 @@ package struct Sandbox: Sendable {
         try RunningCommand(process(Self.binary, arguments, environment, input: "/dev/null", mergesErrors: true))
     }
 
+    /// Runs SQL on the database, as a program that isn't ours.
+    package func sql(_ text: String) async throws -> Outcome {
+        let script = "import sqlite3, sys; c = sqlite3.connect('q.sqlite'); c.executescript(sys.argv[1]); c.commit()"
+        return try await execute("/usr/bin/python3", ["-c", script, text], input: Data())
+    }
+
     package func execute(
         _ program: String,
         _ arguments: [String],
