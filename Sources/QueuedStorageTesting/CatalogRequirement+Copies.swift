@@ -159,7 +159,7 @@ extension CatalogRequirement {
             CatalogRequirement("removes the local copy of a transferred file when it is time") { probe in
                 let file = try await probe.record()
                 let transfer = try await probe.claimOne()
-                try await probe.complete(transfer, deleteLocalAt: probe.now.addingTimeInterval(60))
+                try await probe.complete(transfer, deleteLocalAt: probe.now.addingTimeInterval(3600))
                 try require(try await probe.claim().isEmpty, "it isn't time yet")
 
                 let later = probe.request(now: probe.now.addingTimeInterval(61))
@@ -175,7 +175,7 @@ extension CatalogRequirement {
             },
             CatalogRequirement("transfers a file again whose remote copy is lost") { probe in
                 let file = try await probe.record()
-                try await probe.complete(try await probe.claimOne(), deleteLocalAt: probe.now.addingTimeInterval(60))
+                try await probe.complete(try await probe.claimOne(), deleteLocalAt: probe.now.addingTimeInterval(3600))
                 let remote = try await probe.row(file.id)
 
                 let isQueued = try await probe.catalog.requeueLost(remote, dueAt: .distantPast)

@@ -39,7 +39,7 @@ extension CatalogRequirement {
             let (file, job) = try await probe.file(.transferring)
 
             try require(
-                try await probe.fail(try unwrap(job, "job"), retryAt: probe.now.addingTimeInterval(60)),
+                try await probe.fail(try unwrap(job, "job"), retryAt: probe.now.addingTimeInterval(3600)),
                 "it counts"
             )
 
@@ -52,7 +52,7 @@ extension CatalogRequirement {
             try require(event.type, is: .retrying, "event")
             try require(event.attempts, is: 1, "attempts in the event")
             try require(event.error, is: row.error, "error in the event")
-            let again = try await probe.claimOne(.transfer, probe.request(now: probe.now.addingTimeInterval(60)))
+            let again = try await probe.claimOne(.transfer, probe.request(now: probe.now.addingTimeInterval(3600)))
             try require(again.tries, is: 1, "tries")
             try require(again.remoteName, is: "a.txt", "the planned name stays")
         },
@@ -86,10 +86,10 @@ extension CatalogRequirement {
             _ = try await probe.file(.remote)
             let file = try unwrap(try await probe.catalog.delete("a.txt", in: "photos"), "tombstone")
             let jobs = try await probe.claim()
-            for job in jobs { try await probe.fail(job, retryAt: probe.now.addingTimeInterval(60)) }
+            for job in jobs { try await probe.fail(job, retryAt: probe.now.addingTimeInterval(3600)) }
             try require(try await probe.row(file.id).state, is: .deleting, "state")
 
-            let later = try await probe.catalog.claim(probe.request(now: probe.now.addingTimeInterval(60)))
+            let later = try await probe.catalog.claim(probe.request(now: probe.now.addingTimeInterval(3600)))
             try require(later.map(\.tries), is: [1, 1], "tries")
             for job in later { try await probe.fail(job, .permanent) }
             let never = probe.request(now: probe.now.addingTimeInterval(86_400))

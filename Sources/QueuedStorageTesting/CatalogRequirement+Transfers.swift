@@ -46,7 +46,7 @@ extension CatalogRequirement {
             ]
         } + [
             CatalogRequirement("makes a queued transfer due earlier, never later") { probe in
-                try await probe.record(dueAt: probe.now.addingTimeInterval(60))
+                try await probe.record(dueAt: probe.now.addingTimeInterval(3600))
 
                 let later = try await probe.catalog.queueTransfer(
                     "a.txt",
@@ -163,7 +163,7 @@ extension CatalogRequirement {
             let aliases = CatalogProbe.aliases
             let none = try await probe.catalog.nextDueAt(storages: aliases, tasks: tasks)
             try require(none == nil, "there is no job")
-            try await probe.record("a.txt", dueAt: probe.now.addingTimeInterval(60))
+            try await probe.record("a.txt", dueAt: probe.now.addingTimeInterval(3600))
             let soonest = try await probe.record("b.txt", in: "videos", dueAt: probe.now.addingTimeInterval(30))
             try await probe.record("c.txt", task: "Unknown", dueAt: probe.now)
 
