@@ -61,13 +61,17 @@ extension QueuedStorage: DropSink {
 
     /// What the catalog knows of a drop folder's taken entries.
     ///
-    /// - Parameter entries: The entries.
+    /// Files that are recorded, and whose bytes still lie in such an entry, get their names: nobody else can tell that
+    /// whoever took them is dead, as the caller holds the lock.
+    ///
+    /// - Parameter entries: The entries, which the caller took, or took over from a dead process.
     /// - Returns: The state of each entry that is known; the others are missing.
     /// - Throws: ``CatalogError`` with ``CatalogError/Code/busy`` or ``CatalogError/Code/unavailable`` if the catalog
     ///   can't be read now.
     public func recorded(takenEntries entries: [String]) async throws -> [String: TakenEntryState] {
         try await start()
         let placed = try await catalog.named(places: entries.map { "inbox/\($0)" }, in: alias)
+        if !placed.isEmpty { try await placeUnsettled(ownPlaces: Set(placed)) }
         var states = Dictionary(
             uniqueKeysWithValues: placed.map { (String($0.dropFirst("inbox/".count)), TakenEntryState.placed) }
         )

@@ -27,12 +27,16 @@ extension QueuedStorage {
     }
 
     /// Gives names to files whose processes died before they could.
-    private func placeUnsettled() async throws {
+    ///
+    /// - Parameter ownPlaces: Places that the caller has taken over from the dead: their locks are held, and by it.
+    func placeUnsettled(ownPlaces: Set<String> = []) async throws {
         let local = local
         let files = try await catalog.unsettled(in: alias)
         guard !files.isEmpty else { return }
         let orphans = try await blocking {
-            try files.filter { file in try file.place.map { try !local.isOwnerAlive(ofPlace: $0) } ?? false }
+            try files.filter { file in
+                try file.place.map { try ownPlaces.contains($0) || !local.isOwnerAlive(ofPlace: $0) } ?? false
+            }
         }
         var placed: [StoredFile] = []
         for file in orphans {

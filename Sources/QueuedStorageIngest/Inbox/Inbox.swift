@@ -106,6 +106,8 @@ struct Inbox: Sendable {
     private static func identifier(_ part: Directory) throws -> String {
         while true {
             if try part.status("id".utf8) != nil {
+                // What a process left that died before it could give its own.
+                for name in try part.textNames() where name.hasPrefix("id.") { try part.remove(name.utf8) }
                 let bytes = try part.open("id".utf8).read(limit: 64) ?? []
                 return String(decoding: bytes, as: UTF8.self).trimmed
             }
@@ -113,7 +115,7 @@ struct Inbox: Sendable {
             try part.create(draft, Array((randomDigits(16) + "\n").utf8))
             defer { try? part.remove(draft.utf8) }
             do { try part.move(draft.utf8, to: part, as: "id".utf8) } catch let error as SystemError
-                where error.errno == EEXIST
+                where error.errno == EEXIST || error.errno == ENOENT
             { continue }
             try part.sync()
         }
