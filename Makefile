@@ -20,8 +20,11 @@ TEST_TIMEOUT ?= 900
 WITHOUT_INOTIFYTOOLS := --disable-default-traits --scratch-path .build/without-inotifytools
 BENCH_FLAGS ?=
 LARGE_FLAGS ?=
+CRASH_FLAGS ?=
+FAULTS_FLAGS ?=
+POWERLOSS_FLAGS ?=
 
-.PHONY: help run build test lint examples docs bench bench-remotes large install clean swift
+.PHONY: help run build test lint examples docs bench bench-remotes large evidence crash faults powerloss install clean swift
 .DEFAULT_GOAL := help
 
 help:
@@ -94,6 +97,21 @@ large: swift ## Bring files of 64 MiB to 5 GiB to each remote and back, and look
 	$(SWIFT) build -c release --product qstore
 	$(SWIFT) build -c release --product qstore-large
 	.build/release/qstore-large $(LARGE_FLAGS)
+
+evidence: swift
+	@.ci/packages build
+	$(SWIFT) build -c release --product qstore
+	$(SWIFT) build -c release --product qstore-faults
+	$(SWIFT) build -c release --product qstore-evidence
+
+crash: evidence ## Kill qstore before each of its calls that change something, recover, and check; CRASH_FLAGS=--small for a try
+	.build/release/qstore-evidence crash $(CRASH_FLAGS)
+
+faults: evidence ## Let each call of qstore fail once, with each error, and check; FAULTS_FLAGS='--every 20' for a try
+	.build/release/qstore-evidence faults $(FAULTS_FLAGS)
+
+powerloss: evidence ## Build what a power loss may leave, recover, and check; then without each sync
+	.build/release/qstore-evidence powerloss $(POWERLOSS_FLAGS)
 
 install: build ## Install qstore below PREFIX (/usr/local)
 	install -D -m 755 .build/release/qstore $(DESTDIR)$(PREFIX)/bin/qstore

@@ -30,6 +30,8 @@ let package = Package(
         .library(name: "QueuedStorageSFTP", targets: ["QueuedStorageSFTP"]),
         .library(name: "QueuedStorageTesting", targets: ["QueuedStorageTesting"]),
         .executable(name: "qstore", targets: ["QueuedStorageCLI"]),
+        // For tests: loaded by LD_PRELOAD into the program that they attack.
+        .library(name: "qstore-faults", type: .dynamic, targets: ["QStoreFaults"]),
     ],
     traits: [
         .trait(
@@ -413,6 +415,21 @@ let package = Package(
             path: "Tests/LargeFiles",
             swiftSettings: swiftSettings
         ),
+        .target(
+            name: "QStoreFaults",
+            path: "Tests/Faults",
+            cSettings: [.define("_GNU_SOURCE")]
+        ),
+        .executableTarget(
+            name: "qstore-evidence",
+            dependencies: [
+                "QueuedStorageCore", "QueuedStorageModels", "QueuedStorageSQLite", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Tests/Evidence",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "QueuedStorageRemoteTests",
             // The command is run, not linked.
@@ -421,7 +438,8 @@ let package = Package(
         ),
         .testTarget(
             name: "QueuedStorageCLITests",
-            dependencies: ["QueuedStorageCLI", "QueuedStorageSchemas", "TestSupport"],
+            // The commands are run, not linked.
+            dependencies: ["QueuedStorageCLI", "QueuedStorageSchemas", "TestSupport", "qstore-evidence"],
             swiftSettings: swiftSettings
         ),
     ],
