@@ -162,7 +162,7 @@ extension CatalogRequirement {
                 try await probe.complete(transfer, deleteLocalAt: probe.now.addingTimeInterval(3600))
                 try require(try await probe.claim().isEmpty, "it isn't time yet")
 
-                let later = probe.request(now: probe.now.addingTimeInterval(61))
+                let later = probe.request(now: probe.now.addingTimeInterval(3601))
                 let job = try await probe.claimOne(.deleteLocal, later)
                 let remote = try unwrap(job.file, "file")
                 try require(remote.state, is: .remote, "state")

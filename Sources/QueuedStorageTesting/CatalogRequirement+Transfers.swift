@@ -52,9 +52,9 @@ extension CatalogRequirement {
                     "a.txt",
                     in: "photos",
                     task: nil,
-                    dueAt: probe.now.addingTimeInterval(90)
+                    dueAt: probe.now.addingTimeInterval(7200)
                 )
-                try require(try unwrap(later?.dueAt, "due") < probe.now.addingTimeInterval(61), "it is due later")
+                try require(try unwrap(later?.dueAt, "due") < probe.now.addingTimeInterval(3601), "it is due later")
                 _ = try await probe.catalog.queueTransfer("a.txt", in: "photos", task: nil, dueAt: probe.now)
                 _ = try await probe.claimOne()
             },
