@@ -160,7 +160,7 @@ import Testing
     func `a container whose own servers are down isn't a container that doesn't exist`(makes: Bool) async throws {
         let server = try await TestServer.start("openstack-swift")
         let storage = try CloudFilesStorage.tested(server) { $0.createsContainer = makes }
-        try await CloudFilesStorage.tested(server).store(.text("x"), as: "first", options: StoreOptions())
+        _ = try await CloudFilesStorage.tested(server).store(.text("x"), as: "first", options: StoreOptions())
 
         try await server.obey("lose container")
         let error = await failure { try await storage.store(.text("x"), as: "a", options: StoreOptions()) }
