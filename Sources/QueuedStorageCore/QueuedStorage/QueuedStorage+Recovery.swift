@@ -29,6 +29,7 @@ extension QueuedStorage {
     /// Gives names to files whose processes died before they could.
     ///
     /// - Parameter ownPlaces: Places that the caller has taken over from the dead: their locks are held, and by it.
+    /// - Throws: What the catalog or the local storage throws; what has got its name by then keeps it.
     func placeUnsettled(ownPlaces: Set<String> = []) async throws {
         let local = local
         let files = try await catalog.unsettled(in: alias)
