@@ -14,7 +14,7 @@ extension StorageError {
         return StorageError(
             code,
             name: name,
-            "The file \(FileName.quoted(name)) couldn't be \(verb): \(reason).",
+            "\(name == "" ? "A file" : "The file \(FileName.quoted(name))") couldn't be \(verb): \(reason).",
             cause: error
         )
     }
