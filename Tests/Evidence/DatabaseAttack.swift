@@ -55,7 +55,9 @@ struct DatabaseAttack {
     }
 
     private func held(_ command: Command) async throws -> Box.Run {
-        let holder = try DatabaseQueue(path: "\(box.path)/q.sqlite")
+        var configuration = Configuration()
+        configuration.allowsUnsafeTransactions = true
+        let holder = try DatabaseQueue(path: "\(box.path)/q.sqlite", configuration: configuration)
         try await holder.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
         let run = try await box.run(command)
         try await holder.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }

@@ -29,7 +29,9 @@ struct Trace: Sendable {
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
             let fields = String(decoding: rest[..<end], as: UTF8.self)
                 .split(separator: "\t", omittingEmptySubsequences: false).map { String($0) }
-            guard fields.count == 12, let count = Int(fields[11]), rest.endIndex > end + count else {
+            // The end of a process may cut its last record.
+            if fields.count == 12, let count = Int(fields[11]), rest.endIndex <= end + count { break }
+            guard fields.count == 12, let count = Int(fields[11]) else {
                 throw EvidenceError("\(path) can't be understood: \(fields)")
             }
             let bytes = rest[(end + 1)..<(end + 1 + count)]

@@ -180,7 +180,8 @@ static void begin(struct call *call, const char *name, int counts) {
         for (;;) KERNEL(kill, getpid(), SIGKILL);
     } else if (stops) {
         say("stopped at the step\n");
-        KERNEL(kill, getpid(), SIGSTOP);
+        // To this thread: another one might be slow to take it, and this one would go on meanwhile.
+        KERNEL(tgkill, getpid(), gettid(), SIGSTOP);
     } else if (error_number) {
         call->fails = 1;
     }

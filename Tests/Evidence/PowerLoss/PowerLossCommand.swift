@@ -88,14 +88,18 @@ struct PowerLossCommand: AsyncParsableCommand {
     {
         guard case .sync(let sync) = disk.events[moment] else { return "" }
         // What was right with the sync is right without it.
-        let likely = States(disk: disk).losing(moment).filter { !known.contains($0.key) }
+        // Moments in the middle of the database's writes are many, and alike.
+        let lost = States(disk: disk).losing(moment).filter { !known.contains($0.key) }
+        let likely =
+            lost.filter { !disk.isDatabaseWrite($0.moment - 1) } + lost.filter { disk.isDatabaseWrite($0.moment - 1) }
+        let tried = known.union(likely.map(\.key))
         var random = SeededRandom(seed: 1)
         let others = States(disk: disk, without: moment, samples: samples).all(from: moment)
-            .filter { state in !known.contains(state.key) && !likely.contains { $0.key == state.key } }
+            .filter { !tried.contains($0.key) }
         let states = likely + others.shuffled(using: &random)
         var verdict = "nothing differs: another sync makes the same durable"
         if !states.isEmpty { verdict = "unnoticed in \(min(bound, states.count)) of \(states.count) states" }
-        for state in Self.spread(likely, bound * 2 / 3) + states.dropFirst(likely.count).prefix(bound / 3) {
+        for state in likely.prefix(bound * 2 / 3) + states.dropFirst(likely.count).prefix(bound / 3) {
             let broken = try await attack.recover(from: state)
             if let first = broken.first {
                 verdict = first
@@ -105,12 +109,6 @@ struct PowerLossCommand: AsyncParsableCommand {
         let caller = await Symbols(tools.qstorePath).caller(sync.record.frames)
         let path = (sync.record.path.components(separatedBy: "/box/").last ?? sync.record.path).shortened
         return "  \(sync.record.call.padding(to: 10))\(path.padding(to: 48)) \(caller.padding(to: 40)) \(verdict)"
-    }
-
-    /// At most so many of the states, from all over.
-    private static func spread(_ states: [States.State], _ count: Int) -> [States.State] {
-        guard states.count > count else { return states }
-        return (0..<count).map { states[$0 * states.count / count] }
     }
 
     private func after(_ moment: Int, _ disk: Disk) -> String {

@@ -18,11 +18,14 @@ struct States {
         var said: [Int: String]
 
         /// Tells states apart by what lies on the disk and what was promised.
-        var key: Int {
+        let key: Int
+
+        init(image: Image, moment: Int, said: [Int: String]) {
+            (self.image, self.moment, self.said) = (image, moment, said)
             var hasher = Hasher()
             hasher.combine(image)
             hasher.combine(said)
-            return hasher.finalize()
+            key = hasher.finalize()
         }
     }
 
@@ -131,6 +134,11 @@ struct States {
 }
 
 extension Disk {
+    func isDatabaseWrite(_ moment: Int) -> Bool {
+        guard moment >= 0, case .act(let act) = events[moment] else { return false }
+        return acts[act].isDatabase
+    }
+
     func isSync(_ moment: Int) -> Bool {
         if case .sync = events[moment] { return true }
         return false
