@@ -19,7 +19,7 @@ struct Checker {
                 duties[content] = .either
                 // What is left of it may be nothing, or half, before anybody took it.
                 contents.insert("")
-                contents.insert(String(content.prefix(content.utf8.count - content.utf8.count / 2)))
+                contents.insert(String(content.prefix(content.utf8.count / 2)))
             }
         }
         (self.contents, self.duties) = (contents, duties)

@@ -28,6 +28,9 @@ struct PowerLossCommand: AsyncParsableCommand {
     @Flag(help: "Leave out what happens without each sync.")
     var statesOnly = false
 
+    @Flag(help: "Leave out the states with all syncs.")
+    var syncsOnly = false
+
     @Flag(help: "Say what each state did.")
     var verbose = false
 
@@ -58,7 +61,7 @@ struct PowerLossCommand: AsyncParsableCommand {
         let attack = PowerLossAttack(box: box, scenario: scenario)
         let disk = try await attack.record()
         let syncs = disk.events.indices.filter { disk.isSync($0) }
-        let states = States(disk: disk, samples: samples).all()
+        let states = syncsOnly ? [] : States(disk: disk, samples: samples).all()
         var lines: [String] = []
         var failures = 0
         for state in states {
@@ -101,6 +104,7 @@ struct PowerLossCommand: AsyncParsableCommand {
         if !states.isEmpty { verdict = "unnoticed in \(min(bound, states.count)) of \(states.count) states" }
         for state in likely.prefix(bound * 2 / 3) + states.dropFirst(likely.count).prefix(bound / 3) {
             let broken = try await attack.recover(from: state)
+            if verbose { say("without sync \(moment), after call \(state.moment): \(broken)") }
             if let first = broken.first {
                 verdict = first
                 break

@@ -68,7 +68,7 @@ struct States {
         var durable = disk.durable
         var happened = Array(0..<disk.initial)
         var said: [Int: String] = [:]
-        var seen: Set<Int> = []
+        var seen: [Int: Int] = [:]
         for moment in 0...disk.events.count {
             if moment > sync {
                 let open = lost.acts.intersection(happened).subtracting(durable)
@@ -76,7 +76,13 @@ struct States {
                 for acts in [open] + open.sorted().map({ [$0] }) where !acts.isEmpty {
                     let image = disk.image(of: durable.union(dropping(acts, of: pending)))
                     let state = State(image: image, moment: moment, said: said)
-                    if seen.insert(state.key).inserted { states.append(state) }
+                    // The disk may hold the same a while later; that is when it may be missed.
+                    if let index = seen[state.key] {
+                        states[index].moment = moment
+                    } else {
+                        seen[state.key] = states.count
+                        states.append(state)
+                    }
                 }
             }
             guard moment < disk.events.count else { break }
