@@ -65,6 +65,7 @@ struct States {
     func losing(_ sync: Int) -> [State] {
         guard case .sync(let lost) = disk.events[sync] else { return [] }
         var states: [State] = []
+        var isWhole: [Bool] = []
         var durable = disk.durable
         var happened = Array(0..<disk.initial)
         var said: [Int: String] = [:]
@@ -82,6 +83,7 @@ struct States {
                     } else {
                         seen[state.key] = states.count
                         states.append(state)
+                        isWhole.append(acts == open)
                     }
                 }
             }
@@ -92,7 +94,8 @@ struct States {
             case .said(let command, let text): said[command, default: ""] += text
             }
         }
-        return states
+        return states.indices.filter { isWhole[$0] }.map { states[$0] }
+            + states.indices.filter { !isWhole[$0] }.map { states[$0] }
     }
 
     private struct Choice {
