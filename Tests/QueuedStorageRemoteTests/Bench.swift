@@ -30,9 +30,9 @@ struct Bench: Sendable {
         ["--local", "local", "--remote", place.url, "--database", "q.sqlite"]
     }
 
-    /// Retries come at once: a test doesn't wait.
+    // Retries come at once: a test doesn't wait. The log has all that there is, so that no secret is missed in it.
     private var variables: [String: String] {
-        place.environment.merging(["QUEUED_STORAGE_RETRY_DELAY": "0"]) { $1 }
+        place.environment.merging(["QUEUED_STORAGE_RETRY_DELAY": "0", "QSTORE_LOG_LEVEL": "trace"]) { $1 }
     }
 
     /// Runs a command that needs the storage to its end.
@@ -52,7 +52,16 @@ struct Bench: Sendable {
 
     /// Starts a command that needs the storage.
     func start(_ arguments: [String]) throws -> RunningCommand {
-        try sandbox.start(arguments + flags, environment: variables)
+        let command = try sandbox.start(arguments + flags, environment: variables)
+        said.follow(command)
+        return command
+    }
+
+    /// Starts to follow the events.
+    func follow() throws -> RunningCommand {
+        let command = try sandbox.start(["events", "--follow"] + sandbox.database)
+        said.follow(command)
+        return command
     }
 
     /// What is known of a file.
@@ -72,10 +81,11 @@ struct Bench: Sendable {
         #expect(got.output == content, "\(name): \(got.output.count) bytes of \(content.count)")
     }
 
-    /// Looks for the secret in all that was printed and in all files.
+    /// Looks for the secret, and for HTTP's header field with it, in all that was printed; for the secret in all files, too.
     private func expectNoSecret() {
         guard let secret = place.secret else { return }
         #expect(!said.text.contains(secret), "the secret was printed")
+        #expect(!said.text.contains("Basic "), "a login was printed")
         let files = FileManager.default.enumerator(atPath: sandbox.path)
         while let name = files?.nextObject() as? String {
             guard let data = FileManager.default.contents(atPath: "\(sandbox.path)/\(name)") else { continue }

@@ -42,7 +42,7 @@ import Testing
             #expect(saved.status == 0, "\(saved.errors)")
             proxy?.stall(afterSending: 30 << 20)
 
-            let follower = try bench.sandbox.start(["events", "--follow"] + bench.sandbox.database)
+            let follower = try bench.follow()
             let worker = try bench.start(["worker"])
             if let proxy { await proxy.stalled() } else { #expect(await follower.says("started", not: "failed")) }
             worker.send(SIGKILL)
@@ -73,7 +73,7 @@ import Testing
             try bench.sandbox.write(content, to: "large.bin")
             _ = try await bench.run(["save", name, "large.bin", "--task", "TransferAndDelete"])
             proxy?.stall(afterSending: 20 << 20)
-            let follower = try bench.sandbox.start(["events", "--follow"] + bench.sandbox.database)
+            let follower = try bench.follow()
             let worker = try bench.start(["worker", "--retries", "unlimited"])
             if let proxy { await proxy.stalled() } else { #expect(await follower.says("started", not: "failed")) }
 
