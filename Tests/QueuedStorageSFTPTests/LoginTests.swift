@@ -45,6 +45,24 @@ import Testing
         #expect(error.message.contains("Permission denied (publickey)"))
     }
 
+    @Test func `takes a key from an agent`() async throws {
+        let server = try await TestServer.shared("sftp")
+        try await withTemporaryDirectory { directory in
+            let socket = "\(directory)/agent"
+            let agent = try TestProcess("/usr/bin/ssh-agent", ["-D", "-a", socket])
+            // It says where it listens once it does.
+            #expect(await agent.wait { $0.lines.first } != nil)
+            let storage = try SFTPStorage.openSSH(server) { ($0.key, $0.agent) = (nil, socket) }
+
+            let error = try await failure(of: storage)
+            let added = try TestProcess("/usr/bin/ssh-add", [server["key"]], environment: ["SSH_AUTH_SOCK": socket])
+            #expect(await added.end().status == 0)
+
+            #expect(error.code == .denied)
+            #expect(try await !storage.exists("a file that nobody stored"))
+        }
+    }
+
     @Test func `says that the key is missing`() async throws {
         let server = try await TestServer.shared("sftp")
         let storage = try SFTPStorage.openSSH(server) { $0.key = "/nowhere/key" }
