@@ -164,6 +164,7 @@ extension QueuedStorage {
     ///   - catalog: What is known of every file.
     ///   - delayed: Whether files wait to be transferred until asked for.
     ///   - task: Transfers the files.
+    ///   - options: How the storage retries, deletes and reads.
     /// - Returns: The storage.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names what is wrong.
     public static func cloudFiles(
@@ -171,10 +172,11 @@ extension QueuedStorage {
         _ configuration: CloudFilesStorage.Configuration,
         password: Secret,
         temporaryURLKey: Secret? = nil,
-        local: any LocalStorage = FileSystemStorage(location: "."),
+        local: any LocalStorage = FileSystemStorage(location: "media"),
         catalog: any Catalog,
         delayed: Bool = false,
-        task: any TransferTask = .transfer
+        task: any TransferTask = .transfer,
+        options: QueuedStorageOptions = QueuedStorageOptions()
     ) throws -> QueuedStorage {
         try QueuedStorage(
             alias,
@@ -182,7 +184,8 @@ extension QueuedStorage {
             remote: CloudFilesStorage(configuration, password: password, temporaryURLKey: temporaryURLKey),
             catalog: catalog,
             delayed: delayed,
-            task: task
+            task: task,
+            options: options
         )
     }
 }

@@ -125,14 +125,28 @@ extension QueuedStorage {
     ///   - remote: The database.
     ///   - local: The local storage.
     ///   - catalog: What is known of every file.
+    ///   - delayed: Whether files wait to be transferred until asked for.
+    ///   - task: Transfers the files.
+    ///   - options: How the storage retries, deletes and reads.
     /// - Returns: The queued storage.
     /// - Throws: `StorageError` with `invalidConfiguration` that names what is wrong.
     public static func database(
         _ alias: String,
         remote: DatabaseStorage,
-        local: FileSystemStorage = FileSystemStorage(location: "."),
-        catalog: any Catalog
+        local: any LocalStorage = FileSystemStorage(location: "media"),
+        catalog: any Catalog,
+        delayed: Bool = false,
+        task: any TransferTask = .transfer,
+        options: QueuedStorageOptions = QueuedStorageOptions()
     ) throws -> QueuedStorage {
-        try QueuedStorage(alias, local: local, remote: remote, catalog: catalog)
+        try QueuedStorage(
+            alias,
+            local: local,
+            remote: remote,
+            catalog: catalog,
+            delayed: delayed,
+            task: task,
+            options: options
+        )
     }
 }

@@ -153,11 +153,12 @@ extension QueuedStorage {
     ///   - user: The user; anonymous, or whom `.netrc` names, if nil.
     ///   - password: The password; from `.netrc`, if nil.
     ///   - directory: The directory on the server: absolute, or below the one that sessions begin in.
-    ///   - options: How the remote connects, proves and waits.
+    ///   - remoteOptions: How the remote connects, proves and waits.
     ///   - local: Where files are saved.
     ///   - catalog: What is known of every file.
     ///   - delayed: Whether files wait to be transferred until asked for.
     ///   - task: The task that transfers files.
+    ///   - options: How the storage retries, deletes and reads.
     /// - Returns: The queued storage; nothing is connected yet.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names what is wrong.
     public static func ftp(
@@ -167,11 +168,12 @@ extension QueuedStorage {
         user: String? = nil,
         password: Secret? = nil,
         directory: String = "",
-        options: FTPOptions = FTPOptions(),
+        remoteOptions: FTPOptions = FTPOptions(),
         local: any LocalStorage = FileSystemStorage(location: "media"),
         catalog: any Catalog,
         delayed: Bool = false,
-        task: any TransferTask = .transfer
+        task: any TransferTask = .transfer,
+        options: QueuedStorageOptions = QueuedStorageOptions()
     ) throws -> QueuedStorage {
         try QueuedStorage(
             alias,
@@ -182,11 +184,12 @@ extension QueuedStorage {
                 user: user,
                 password: password,
                 directory: directory,
-                options: options
+                options: remoteOptions
             ),
             catalog: catalog,
             delayed: delayed,
-            task: task
+            task: task,
+            options: options
         )
     }
 }

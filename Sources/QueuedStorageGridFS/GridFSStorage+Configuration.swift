@@ -77,14 +77,28 @@ extension QueuedStorage {
     ///   - remote: Where the deployment is, and how to speak to it.
     ///   - local: The local storage.
     ///   - catalog: What is known of every file.
+    ///   - delayed: Whether files wait to be transferred until asked for.
+    ///   - task: Transfers the files.
+    ///   - options: How the storage retries, deletes and reads.
     /// - Returns: The queued storage.
     /// - Throws: `StorageError` with `invalidConfiguration` that names what is wrong.
     public static func gridFS(
         _ alias: String,
         remote: GridFSOptions,
-        local: FileSystemStorage = FileSystemStorage(location: "."),
-        catalog: any Catalog
+        local: any LocalStorage = FileSystemStorage(location: "media"),
+        catalog: any Catalog,
+        delayed: Bool = false,
+        task: any TransferTask = .transfer,
+        options: QueuedStorageOptions = QueuedStorageOptions()
     ) throws -> QueuedStorage {
-        try QueuedStorage(alias, local: local, remote: GridFSStorage(remote), catalog: catalog)
+        try QueuedStorage(
+            alias,
+            local: local,
+            remote: GridFSStorage(remote),
+            catalog: catalog,
+            delayed: delayed,
+            task: task,
+            options: options
+        )
     }
 }

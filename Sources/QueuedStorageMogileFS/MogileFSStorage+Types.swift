@@ -65,15 +65,17 @@ extension QueuedStorage {
     ///   - catalog: What is known of every file.
     ///   - delayed: Whether files wait to be transferred until asked for.
     ///   - task: Transfers the files.
+    ///   - options: How the storage retries, deletes and reads.
     /// - Returns: The storage.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names what is wrong.
     public static func mogileFS(
         _ alias: String,
         _ configuration: MogileFSStorage.Configuration,
-        local: any LocalStorage = FileSystemStorage(location: "."),
+        local: any LocalStorage = FileSystemStorage(location: "media"),
         catalog: any Catalog,
         delayed: Bool = false,
-        task: any TransferTask = Transfer()
+        task: any TransferTask = .transfer,
+        options: QueuedStorageOptions = QueuedStorageOptions()
     ) throws -> QueuedStorage {
         try QueuedStorage(
             alias,
@@ -81,7 +83,8 @@ extension QueuedStorage {
             remote: MogileFSStorage(configuration),
             catalog: catalog,
             delayed: delayed,
-            task: task
+            task: task,
+            options: options
         )
     }
 }

@@ -89,7 +89,7 @@ extension QueuedStorage {
         _ alias: String,
         _ configuration: SFTPStorage.Configuration,
         password: Secret? = nil,
-        local: any LocalStorage = FileSystemStorage(location: "."),
+        local: any LocalStorage = FileSystemStorage(location: "media"),
         catalog: any Catalog,
         delayed: Bool = false,
         task: any TransferTask = Transfer(),

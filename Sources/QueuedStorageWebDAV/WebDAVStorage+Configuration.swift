@@ -87,7 +87,7 @@ extension QueuedStorage {
     public static func webDAV(
         _ alias: String,
         _ remote: WebDAVOptions,
-        local: any LocalStorage = FileSystemStorage(location: "."),
+        local: any LocalStorage = FileSystemStorage(location: "media"),
         catalog: any Catalog,
         delayed: Bool = false,
         task: any TransferTask = Transfer(),

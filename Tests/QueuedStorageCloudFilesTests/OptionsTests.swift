@@ -1,6 +1,7 @@
 import Foundation
 @testable import QueuedStorageCloudFiles
 import QueuedStorageCore
+import QueuedStorageSQLite
 import TestSupport
 import Testing
 
@@ -126,5 +127,24 @@ import Testing
             url == "https://swift.example/v1/account/container/object?temp_url_sig="
                 + "22650273cca27a177c144bebcc7615d94cdc0ad093026b0f96b6e47b69b3c6b8&temp_url_expires=1512508563"
         )
+    }
+
+    @Test func `a queued storage on Cloud Files is made like all others`() async throws {
+        try await withTemporaryDirectory { directory in
+            let storage = try QueuedStorage.cloudFiles(
+                "files",
+                CloudFilesStorage.Configuration(container: "c", auth: "https://a.example/auth/v1.0", user: "u"),
+                password: Secret("p"),
+                local: FileSystemStorage(location: directory),
+                catalog: try SQLiteCatalog(path: "\(directory)/c.sqlite"),
+                delayed: true,
+                task: .transferAndDelete,
+                options: QueuedStorageOptions(retries: .count(3))
+            )
+
+            #expect(storage.remote is CloudFilesStorage)
+            #expect(storage.isDelayed && storage.task.name == "TransferAndDelete")
+            #expect(storage.options.retries == .count(3))
+        }
     }
 }

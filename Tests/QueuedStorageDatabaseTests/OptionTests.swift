@@ -1,4 +1,6 @@
 import QueuedStorageCore
+import QueuedStorageSQLite
+import TestSupport
 import Testing
 
 @testable import QueuedStorageDatabase
@@ -97,6 +99,24 @@ import Testing
         }
         for host in ["db.example.org", "10.0.0.1", "localhost,db.example.org"] {
             #expect(PostgresOptions(host: host, database: "x").parameters.contains { $0 == ("sslmode", "verify-full") })
+        }
+    }
+
+    @Test func `a queued storage on a database is made like all others`() async throws {
+        try await withTemporaryDirectory { directory in
+            let storage = try QueuedStorage.database(
+                "files",
+                remote: DatabaseStorage(sqlite: "\(directory)/r.sqlite"),
+                local: FileSystemStorage(location: directory),
+                catalog: try SQLiteCatalog(path: "\(directory)/c.sqlite"),
+                delayed: true,
+                task: .transferAndDelete,
+                options: QueuedStorageOptions(retries: .count(3))
+            )
+
+            #expect(storage.remote is DatabaseStorage)
+            #expect(storage.isDelayed && storage.task.name == "TransferAndDelete")
+            #expect(storage.options.retries == .count(3))
         }
     }
 }

@@ -1,4 +1,6 @@
 import QueuedStorageCore
+import QueuedStorageSQLite
+import TestSupport
 import Testing
 
 @testable import QueuedStorageGridFS
@@ -67,5 +69,23 @@ import Testing
         #expect(again.fingerprint == storage.fingerprint)
         #expect((again as? GridFSStorage)?.optionValues == storage.optionValues)
         #expect(!"\(storage.optionValues) \(storage.fingerprint)".contains("a secret"))
+    }
+
+    @Test func `a queued storage on GridFS is made like all others`() async throws {
+        try await withTemporaryDirectory { directory in
+            let storage = try QueuedStorage.gridFS(
+                "files",
+                remote: GridFSOptions(hosts: ["a"], database: "d"),
+                local: FileSystemStorage(location: directory),
+                catalog: try SQLiteCatalog(path: "\(directory)/c.sqlite"),
+                delayed: true,
+                task: .transferAndDelete,
+                options: QueuedStorageOptions(retries: .count(3))
+            )
+
+            #expect(storage.remote is GridFSStorage)
+            #expect(storage.isDelayed && storage.task.name == "TransferAndDelete")
+            #expect(storage.options.retries == .count(3))
+        }
     }
 }
