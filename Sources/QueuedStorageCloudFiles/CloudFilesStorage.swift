@@ -15,7 +15,7 @@ internal import Synchronization
 ///
 /// A name that is taken is refused by the server; but it looks when a request begins, so that of two processes that
 /// store under one name at the same moment both may be told that they did, and the later one's file stays. Within one
-/// instance they go one after the other. It is no ``ExclusiveStorage`` for that reason.
+/// instance they go one after the other. It is no `ExclusiveStorage` for that reason.
 ///
 /// Source: OpenStack Swift 2.30, "Object Storage API overview", "Large objects", "Temporary URL middleware".
 public final class CloudFilesStorage: Sendable {
@@ -32,7 +32,7 @@ public final class CloudFilesStorage: Sendable {
     ///   - configuration: Where the container is, and how it is used.
     ///   - password: The user's key or password.
     ///   - temporaryURLKey: The account's or container's key for addresses that are valid for a while.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names the option that is wrong.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names the option that is wrong.
     public init(_ configuration: Configuration, password: Secret, temporaryURLKey: Secret? = nil) throws {
         try configuration.validate()
         guard !password.value.isEmpty else {

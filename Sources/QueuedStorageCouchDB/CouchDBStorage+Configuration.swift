@@ -55,7 +55,7 @@ extension CouchDBStorage {
 extension CouchDBStorage.Configuration {
     /// The configuration with its values in order.
     ///
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names the option that is wrong.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names the option that is wrong.
     func validated(password: Secret?) throws -> Self {
         var result = self
         while result.server.hasSuffix("/") { result.server.removeLast() }

@@ -120,7 +120,7 @@ extension CouchDBStorage: RetryingStorage {
     /// Compares what the server says of the bytes with what was read.
     ///
     /// - Returns: Whether its MD5 is the one of the bytes; false if it can't tell, as of bytes that it compressed.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/damaged`` if they are other bytes, which are removed then.
+    /// - Throws: `StorageError` with `damaged` if they are other bytes, which are removed then.
     private func verify(
         _ name: String,
         _ revision: String,

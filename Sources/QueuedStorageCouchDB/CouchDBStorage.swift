@@ -22,7 +22,7 @@ public final class CouchDBStorage: Sendable {
     /// - Parameters:
     ///   - configuration: What it is made with.
     ///   - password: The user's password.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names the option that is wrong.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names the option that is wrong.
     public init(_ configuration: Configuration, password: Secret? = nil) throws {
         self.configuration = try configuration.validated(password: password)
         database = Database(self.configuration, password: password)

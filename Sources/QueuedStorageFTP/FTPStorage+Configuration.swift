@@ -160,7 +160,7 @@ extension QueuedStorage {
     ///   - task: The task that transfers files.
     ///   - options: How the storage retries, deletes and reads.
     /// - Returns: The queued storage; nothing is connected yet.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names what is wrong.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names what is wrong.
     public static func ftp(
         _ alias: String,
         host: String,

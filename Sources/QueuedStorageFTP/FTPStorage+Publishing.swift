@@ -28,7 +28,7 @@ extension FTPStorage {
     ///   - path: The path that it gets.
     ///   - name: The name, for sentences.
     ///   - isReplacing: Whether a file of the name gives way.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/alreadyExists``, ``StorageError/Code/damaged`` and the like.
+    /// - Throws: `StorageError` with `alreadyExists`, `damaged` and the like.
     func publish(
         _ temporary: String,
         _ size: Int64,

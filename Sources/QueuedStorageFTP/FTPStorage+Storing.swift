@@ -218,7 +218,7 @@ extension FTPStorage {
     ///   - progress: Whom to tell that it goes on.
     ///   - ours: Our checksum by an algorithm; nil if it isn't known. SHA-256 always is.
     /// - Returns: By which checksum the file is proven; nil if it isn't.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/damaged`` if the server has other bytes.
+    /// - Throws: `StorageError` with `damaged` if the server has other bytes.
     func prove(
         _ path: String,
         _ size: Int64,

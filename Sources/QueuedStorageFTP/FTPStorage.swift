@@ -10,7 +10,7 @@ public import QueuedStorageCore
 /// ```
 /// A file is sent under a temporary name below `.qstore`, and renamed to its own when it is whole. FTP has no rename that
 /// refuses a taken name: stores of this process take turns, and one of another process that takes the same name between
-/// our look at it and our rename loses its file. So this is no ``ExclusiveStorage``.
+/// our look at it and our rename loses its file. So this is no `ExclusiveStorage`.
 ///
 /// Source: RFC 959, 2228, 2389, 2428, 3659, 4217.
 public final class FTPStorage: Storage {
@@ -36,7 +36,7 @@ public final class FTPStorage: Storage {
     ///   - directory: The directory on the server: absolute, or below the one that sessions begin in. It is made when a
     ///     file is stored.
     ///   - options: How the storage connects, proves and waits.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names what is wrong.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names what is wrong.
     public init(
         host: String,
         port: Int? = nil,
@@ -140,7 +140,7 @@ extension FTPStorage {
 
     /// The form of a name that is asked for: without empty components and dots.
     ///
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if it leads out of the storage, or FTP can't
+    /// - Throws: `StorageError` with `invalidName` if it leads out of the storage, or FTP can't
     ///   carry it.
     func resolve(_ name: String, allowsRoot: Bool = false) throws -> String {
         guard name.utf8.first != UInt8(ascii: "/"), name.utf8.first != UInt8(ascii: "\\"),

@@ -47,7 +47,7 @@ extension MogileFSStorage {
 extension MogileFSStorage.Configuration {
     /// The trackers' addresses, if all values are in order.
     ///
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names the option that is wrong.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names the option that is wrong.
     func validated() throws -> [TrackerAddress] {
         guard !trackers.isEmpty else { throw refusal("trackers", "names none") }
         let addresses = try trackers.map { text in

@@ -62,7 +62,7 @@ private final class Replicas: Sendable {
 
     /// Finds a replica that answers.
     ///
-    /// - Throws: ``StorageError`` if there is none.
+    /// - Throws: `StorageError` if there is none.
     func begin() async throws {
         while true {
             let (index, position) = state.withLock { ($0.index, $0.position) }

@@ -67,7 +67,7 @@ extension QueuedStorage {
     ///   - task: Transfers the files.
     ///   - options: How the storage retries, deletes and reads.
     /// - Returns: The storage.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names what is wrong.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names what is wrong.
     public static func mogileFS(
         _ alias: String,
         _ configuration: MogileFSStorage.Configuration,

@@ -19,7 +19,7 @@ public final class MogileFSStorage: Sendable {
     /// Makes a storage; nothing is connected yet.
     ///
     /// - Parameter configuration: What it is made with.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names the option that is wrong.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names the option that is wrong.
     public init(_ configuration: Configuration) throws {
         let addresses = try configuration.validated()
         self.configuration = configuration

@@ -10,7 +10,7 @@ extension SFTPStorage {
     ///   - replaces: Whether a file that has the name gives way.
     ///   - connection: Where to do it.
     /// - Returns: False if the name is taken.
-    /// - Throws: ``StorageError``; the file is still in the private folder then.
+    /// - Throws: `StorageError`; the file is still in the private folder then.
     func publish(
         _ temporary: String,
         as name: String,

@@ -46,7 +46,7 @@ public final class SFTPStorage: Sendable {
     /// - Parameters:
     ///   - configuration: What it is made with.
     ///   - password: The user's password on the server, for servers that take no key.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names the wrong option.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names the wrong option.
     public init(_ configuration: Configuration, password: Secret? = nil) throws {
         try configuration.validate()
         if let password, password.value.utf8.contains(where: { $0 < 0x20 }) || password.value.utf8.count > 1024 {
@@ -109,7 +109,7 @@ extension SFTPStorage {
     ///     no harm if it is done twice.
     ///   - body: What is done.
     /// - Returns: What `body` returns.
-    /// - Throws: ``StorageError`` for what the server refused; any other error as it is.
+    /// - Throws: `StorageError` for what the server refused; any other error as it is.
     func act<Value: Sendable>(
         _ verb: String,
         _ name: String,

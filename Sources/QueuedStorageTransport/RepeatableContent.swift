@@ -12,7 +12,7 @@ package struct RepeatableContent: Sendable {
     /// Makes content repeatable.
     ///
     /// - Parameter content: The content; a stream is read to its end.
-    /// - Throws: ``StorageError`` if it can't be read, there is no room for it here, or it is shorter or longer than was
+    /// - Throws: `StorageError` if it can't be read, there is no room for it here, or it is shorter or longer than was
     ///   said; what a stream throws.
     package init(_ content: FileContent) async throws {
         switch content.source {

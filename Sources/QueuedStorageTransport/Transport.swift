@@ -26,7 +26,7 @@ package final class Transport: Sendable {
     ///
     /// - Parameter request: What is asked.
     /// - Returns: The answer, whatever its status is; its body is still to be read.
-    /// - Throws: ``StorageError`` if there is no answer; what the request's body threw; `CancellationError`.
+    /// - Throws: `StorageError` if there is no answer; what the request's body threw; `CancellationError`.
     package func send(_ request: TransportRequest) async throws -> TransportResponse {
         try Task.checkCancellation()
         try request.validate()

@@ -38,7 +38,7 @@ package struct TransportResponse: Sendable {
     ///
     /// - Parameter maxSize: The most bytes to take.
     /// - Returns: All bytes, in order.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/full`` if there is more.
+    /// - Throws: `StorageError` with `full` if there is more.
     package func collect(upTo maxSize: Int) async throws -> [UInt8] { try await body.collect(upTo: maxSize) }
 
     /// Reads the content to its end if it is short, so that its connection can serve the next request.

@@ -79,7 +79,7 @@ extension WebDAVStorage {
     ///   - name: The name of the file that it is asked for.
     ///   - failed: The beginning of a sentence, should the server refuse.
     /// - Returns: What the server says.
-    /// - Throws: ``StorageError`` if it can't be asked, or refuses.
+    /// - Throws: `StorageError` if it can't be asked, or refuses.
     func resource(_ components: [String], name: String, failed: String) async throws -> DAVResource? {
         // Some servers answer for a directory only under its address with the slash.
         for isDirectory in components.isEmpty ? [true] : [false, true] {

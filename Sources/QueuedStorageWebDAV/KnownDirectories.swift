@@ -18,7 +18,7 @@ final class KnownDirectories: Sendable {
     /// - Parameters:
     ///   - components: The directory, below that of the storage.
     ///   - failed: The beginning of a sentence, should the server refuse.
-    /// - Throws: ``StorageError`` if the server can't be asked, or refuses.
+    /// - Throws: `StorageError` if the server can't be asked, or refuses.
     func make(_ components: [String], failed: String) async throws {
         guard !isKnown(components) else { return }
         try await making.pass(components.joined(separator: "/")) {

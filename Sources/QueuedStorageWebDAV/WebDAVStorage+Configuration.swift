@@ -83,7 +83,7 @@ extension QueuedStorage {
     ///   - task: What a transfer does.
     ///   - options: How it retries, and whether it limits its rate.
     /// - Returns: The queued storage.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if an option can't be meant.
+    /// - Throws: `StorageError` with `invalidConfiguration` if an option can't be meant.
     public static func webDAV(
         _ alias: String,
         _ remote: WebDAVOptions,

@@ -22,7 +22,7 @@ public final class WebDAVStorage: Sendable {
     /// Makes a storage; nothing is connected yet.
     ///
     /// - Parameter options: Where the server is, who logs in there, and how long to wait for it.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if an option can't be meant.
+    /// - Throws: `StorageError` with `invalidConfiguration` if an option can't be meant.
     public init(_ options: WebDAVOptions) throws {
         guard !options.host.isEmpty, !options.host.contains(where: { "/?#@% ".contains($0) || $0.isNewline }) else {
             throw StorageError(.invalidConfiguration, "the host of WebDAVStorage must be a name or an address")

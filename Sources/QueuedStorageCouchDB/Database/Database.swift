@@ -47,7 +47,7 @@ final class Database: Sendable {
     ///   - failed: What fails if it fails, as a sentence's beginning.
     ///   - name: The file's name.
     /// - Returns: The answer.
-    /// - Throws: ``StorageError`` if there is none, or the database can't be made.
+    /// - Throws: `StorageError` if there is none, or the database can't be made.
     func ask(_ call: Call, _ failed: String, name: String? = nil) async throws -> Answer {
         let answer = try await read(send(call, failed, name: name), failed, name: name)
         guard answer.missesDatabase, configuration.createsDatabase == true else { return answer }

@@ -146,7 +146,7 @@ final class Server: Sendable {
     ///   - patience: How long an answer may take beyond the usual.
     ///   - isRepeatable: Whether the commands may be given twice.
     /// - Returns: The reply to each.
-    /// - Throws: ``StorageError`` if the server can't be asked.
+    /// - Throws: `StorageError` if the server can't be asked.
     func perform(
         _ commands: [String],
         patience: Duration = .zero,
@@ -179,7 +179,7 @@ final class Server: Sendable {
     ///   - path: The file, which is made or replaced.
     ///   - offset: Where the content begins in the file; what lies before it stays.
     ///   - progress: Whom to tell of bytes handed over.
-    /// - Throws: ``StorageError``, whose cause has the server's reply; what the body throws.
+    /// - Throws: `StorageError`, whose cause has the server's reply; what the body throws.
     func upload(
         _ body: TransportRequest.Body,
         to path: String,
@@ -245,7 +245,7 @@ final class Server: Sendable {
     ///   - offset: The first byte.
     ///   - count: How many bytes; all that follow if nil.
     /// - Returns: The content on its way.
-    /// - Throws: ``StorageError``, whose cause has the server's reply.
+    /// - Throws: `StorageError`, whose cause has the server's reply.
     func download(_ path: String, from offset: Int64 = 0, count: Int64? = nil) async throws -> Download {
         var request = request(path)
         let utf8 = utf8Command([path])

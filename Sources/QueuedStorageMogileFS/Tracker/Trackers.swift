@@ -57,7 +57,7 @@ final class Trackers: Sendable {
     ///   - needsVersion: Whether the request depends on the tracker's version, which is found out then.
     ///   - request: What is asked.
     /// - Returns: The answer's fields, and the version if it was needed.
-    /// - Throws: ``TrackerRefusal``; ``LostAnswer`` if it may have been done; ``StorageError`` if no tracker answers.
+    /// - Throws: ``TrackerRefusal``; ``LostAnswer`` if it may have been done; `StorageError` if no tracker answers.
     @discardableResult
     func ask(
         isRepeatable: Bool = true,

@@ -77,7 +77,7 @@ package struct S3Client: Sendable {
     /// Sends a request.
     ///
     /// - Returns: The answer, if it is a success; its content is still to be read.
-    /// - Throws: ``StorageError``, or ``S3Refusal`` where `refusals` has the code.
+    /// - Throws: `StorageError`, or ``S3Refusal`` where `refusals` has the code.
     func send(_ request: S3Request, refusals: Set<String> = []) async throws -> S3Response {
         var expired: S3Credentials?
         var wasSkewed = false

@@ -23,7 +23,7 @@ package struct S3Endpoint: Hashable, Sendable {
     ///   - region: The bucket's region.
     ///   - endpoint: The address of another server, such as `http://127.0.0.1:9000`; Amazon's of the region if nil.
     ///   - addressing: Where the bucket stands.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if the bucket's name or the endpoint is
+    /// - Throws: `StorageError` with `invalidConfiguration` if the bucket's name or the endpoint is
     ///   none.
     package init(bucket: String, region: String, endpoint: String?, addressing: S3Addressing) throws {
         guard Self.isBucketName(bucket) else {

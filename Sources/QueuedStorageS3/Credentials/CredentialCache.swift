@@ -25,7 +25,7 @@ package actor CredentialCache {
     ///
     /// - Parameter expired: Credentials that the server refused, so that others are needed.
     /// - Returns: What the first place has that has any.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if there are none.
+    /// - Throws: `StorageError` with `invalidConfiguration` if there are none.
     package func credentials(insteadOf expired: S3Credentials? = nil) async throws -> S3Credentials {
         if let current, !endsSoon(current), expired.map({ !current.isSameKey(as: $0) }) ?? true { return current }
         if let renewal { return try await renewal.value }

@@ -10,7 +10,7 @@ package protocol MetadataService: Sendable {
     ///   - url: The address.
     ///   - headers: The headers.
     /// - Returns: The answer's status and body.
-    /// - Throws: ``StorageError`` if there is no answer.
+    /// - Throws: `StorageError` if there is no answer.
     func ask(
         _ method: String,
         _ url: String,

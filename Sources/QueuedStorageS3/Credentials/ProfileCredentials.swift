@@ -31,7 +31,7 @@ package struct ProfileFiles: Sendable {
     /// The profile's settings, those of the credentials file first.
     ///
     /// - Returns: Lower-case names and their values; nil if neither file has the profile.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/denied`` if a file is there and can't be read.
+    /// - Throws: `StorageError` with `denied` if a file is there and can't be read.
     package func settings() throws -> [String: String]? {
         let credentials = try Self.sections(credentialsPath)[profile]
         let sections = try Self.sections(configPath)

@@ -43,7 +43,7 @@ package protocol CredentialSource: Sendable {
     /// Looks for credentials.
     ///
     /// - Returns: What lies there now; nil if this place has none, so that the next one is asked.
-    /// - Throws: ``StorageError`` if the place was chosen on purpose and doesn't work.
+    /// - Throws: `StorageError` if the place was chosen on purpose and doesn't work.
     func credentials() async throws -> S3Credentials?
 }
 

@@ -23,7 +23,7 @@ struct PartReader: Sendable {
     ///
     /// - Parameter size: The part's size; the last one is smaller.
     /// - Returns: The bytes; nil at the end.
-    /// - Throws: What the content throws, or ``StorageError`` with ``StorageError/Code/damaged`` if there is more or less
+    /// - Throws: What the content throws, or `StorageError` with `damaged` if there is more or less
     ///   of it than was said.
     mutating func part(of size: Int) async throws -> [UInt8]? {
         var bytes: [UInt8] = []

@@ -13,7 +13,7 @@ package struct S3Location: Hashable, Sendable {
     /// Makes a location.
     ///
     /// - Parameter path: What keys begin with; slashes at its end don't count.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if it begins with a slash, or has
+    /// - Throws: `StorageError` with `invalidConfiguration` if it begins with a slash, or has
     ///   components that no name has.
     package init(_ path: String) throws {
         guard path.utf8.first != UInt8(ascii: "/") else {
@@ -44,7 +44,7 @@ package struct S3Location: Hashable, Sendable {
     ///
     /// - Parameter name: A file's name, or a directory's; not empty.
     /// - Returns: Prefix and normalised name.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if the name leads out of the location, or the key
+    /// - Throws: `StorageError` with `invalidName` if the name leads out of the location, or the key
     ///   would be too long.
     package func key(_ name: String) throws -> String {
         let key = prefix + (try relative(name))

@@ -68,7 +68,7 @@ extension S3Options {
     /// Takes the options that a configuration or an address says.
     ///
     /// - Parameter reader: The options by name, ours or those of django-storages.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names the option which is wrong.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names the option which is wrong.
     init(_ reader: inout StorageOptionReader) throws {
         self.init()
         region = try reader.string("region", "region_name")
@@ -123,7 +123,7 @@ extension S3Options {
     /// Takes the keys of a storage's own environment variables, which count more than all other places.
     ///
     /// - Parameter secrets: The storage's secrets.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if there is one half of a key only.
+    /// - Throws: `StorageError` with `invalidConfiguration` if there is one half of a key only.
     mutating func takeKeys(_ secrets: StorageSecrets) throws {
         switch (secrets["ACCESS_KEY_ID"], secrets["SECRET_ACCESS_KEY"]) {
         case (nil, nil): break
@@ -217,7 +217,7 @@ extension QueuedStorage {
     ///   - options: What there is to choose about the queue.
     ///   - environment: The environment variables that keys and other settings may come from.
     /// - Returns: The queued storage.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names what is wrong.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names what is wrong.
     public static func s3(
         _ alias: String = "default",
         bucket: String,

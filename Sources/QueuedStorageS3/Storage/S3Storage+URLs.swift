@@ -29,8 +29,8 @@ extension S3Storage {
     ///   - method: What is allowed: `GET`, `HEAD`, `PUT` or `DELETE`.
     ///   - parameters: What the request says besides, such as `response-content-type`.
     /// - Returns: The address.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidName`` if the name leads out of the storage, or with
-    ///   ``StorageError/Code/invalidConfiguration`` if there are no credentials, or the time is too long.
+    /// - Throws: `StorageError` with `invalidName` if the name leads out of the storage, or with
+    ///   `invalidConfiguration` if there are no credentials, or the time is too long.
     public func signedURL(
         _ name: String,
         validity: Duration? = nil,

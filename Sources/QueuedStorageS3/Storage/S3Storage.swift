@@ -25,7 +25,7 @@ public final class S3Storage: Sendable {
     /// - Parameters:
     ///   - bucket: The bucket's name.
     ///   - options: What there is to choose.
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` that names the option which is wrong.
+    /// - Throws: `StorageError` with `invalidConfiguration` that names the option which is wrong.
     public convenience init(_ bucket: String, _ options: S3Options = S3Options()) throws {
         try self.init(bucket, options, environment: .current)
     }
@@ -149,7 +149,7 @@ extension S3Storage {
 
     /// Makes the bucket; one that is the caller's already is made.
     ///
-    /// - Throws: ``StorageError`` with ``StorageError/Code/denied`` if the credentials don't allow it.
+    /// - Throws: `StorageError` with `denied` if the credentials don't allow it.
     public func createBucket() async throws {
         var request = S3Request("PUT", nil, verb: "made")
         if client.endpoint.isAmazon, client.region != "us-east-1" {

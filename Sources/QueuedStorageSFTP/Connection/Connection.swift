@@ -106,7 +106,7 @@ final class Connection: Sendable {
 
     /// Waits until the connection stands.
     ///
-    /// - Throws: ``StorageError`` that says why it doesn't.
+    /// - Throws: `StorageError` that says why it doesn't.
     func started() async throws {
         try await withCheckedThrowingContinuation { continuation in
             let result = state.withLock { state -> Result<Void, any Error>? in

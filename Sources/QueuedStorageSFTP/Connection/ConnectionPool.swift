@@ -18,7 +18,7 @@ final class ConnectionPool: Sendable {
 
     /// Lends the connection that has the least to do.
     ///
-    /// - Throws: ``StorageError`` that says why there is none.
+    /// - Throws: `StorageError` that says why there is none.
     func connection() async throws -> Lease {
         while true {
             try Task.checkCancellation()

@@ -17,7 +17,7 @@ final class SSHFolder: Sendable {
 
     /// Makes the directory.
     ///
-    /// - Throws: ``StorageError`` with ``StorageError/Code/failed`` if no temporary directory can be written to.
+    /// - Throws: `StorageError` with `failed` if no temporary directory can be written to.
     init(settings: String, password: String?) throws {
         let parent = ["XDG_RUNTIME_DIR", "TMPDIR"]
             .compactMap { (name: String) in getenv(name).map { String(cString: $0) } }

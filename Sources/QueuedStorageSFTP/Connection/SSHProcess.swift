@@ -12,7 +12,7 @@ struct SSHProcess: Sendable {
 
     /// Starts `ssh`.
     ///
-    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if there is no such program or key.
+    /// - Throws: `StorageError` with `invalidConfiguration` if there is no such program or key.
     init(_ command: SSHCommand, folder: SSHFolder) throws {
         // ssh says of it only that the login was refused.
         if let key = command.configuration.key, key.hasPrefix("/"), access(key, R_OK) != 0 {

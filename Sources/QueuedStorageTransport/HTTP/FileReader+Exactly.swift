@@ -9,7 +9,7 @@ extension FileReader {
     ///   - isWhole: Whether nothing may follow.
     ///   - failed: What failed, as a sentence's beginning.
     ///   - name: The file's name.
-    /// - Returns: The bytes; reading them throws ``StorageError`` with ``StorageError/Code/failed`` if there are fewer
+    /// - Returns: The bytes; reading them throws `StorageError` with `failed` if there are fewer
     ///   or more.
     package func exactly(
         _ count: Int64,
