@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Glibc
+import TestSupport
 
 /// A database that another process keeps locked, and one that was damaged.
 struct DatabaseAttack {
@@ -69,7 +70,7 @@ struct DatabaseAttack {
     private func damage(_ count: Int) async throws -> [String] {
         try await prepare()
         var broken: [String] = []
-        var random = SeededRandom(seed: 1)
+        var random = SeededGenerator(seed: 1)
         for number in 1...count {
             try await box.putBack()
             let path = "\(box.path)/q.sqlite" + (number % 3 == 0 ? "-wal" : "")
@@ -96,20 +97,5 @@ struct DatabaseAttack {
             }
         }
         return broken
-    }
-}
-
-/// Random numbers that are the same in each run (splitmix64).
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -7,6 +7,13 @@ extension Scenario {
         says: "was.txt"
     )
     private static let transferred = Command("worker --once")
+    private static let replaced = Command(
+        "save a.txt second.bin --replace",
+        files: ["second.bin": "second"],
+        saves: ["second"],
+        removes: ["first"],
+        says: "a.txt"
+    )
 
     private static func save(_ flags: String = "", _ content: String = "precious", as name: String = "a.txt") -> Command
     {
@@ -46,30 +53,14 @@ extension Scenario {
             name: "replace",
             summary: "replace a file that is over there, then a worker",
             before: [save("", "first"), transferred],
-            commands: [
-                Command(
-                    "save a.txt second.bin --replace",
-                    files: ["second.bin": "second"],
-                    saves: ["second"],
-                    removes: ["first"],
-                    says: "a.txt"
-                ), Command("worker --once"),
-            ],
+            commands: [replaced, Command("worker --once")],
             alternatives: [["first", "second"]]
         ),
         Scenario(
             name: "replace-queued",
             summary: "replace a file that still waits, then a worker",
             before: [save("", "first")],
-            commands: [
-                Command(
-                    "save a.txt second.bin --replace",
-                    files: ["second.bin": "second"],
-                    saves: ["second"],
-                    removes: ["first"],
-                    says: "a.txt"
-                ), Command("worker --once"),
-            ],
+            commands: [replaced, Command("worker --once")],
             alternatives: [["first", "second"]]
         ),
         Scenario(

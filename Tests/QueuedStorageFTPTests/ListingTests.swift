@@ -1,5 +1,6 @@
 import FoundationEssentials
 import QueuedStorageCore
+import TestSupport
 import Testing
 
 @testable import QueuedStorageFTP
@@ -101,7 +102,7 @@ import Testing
 
     @Test func `no bytes whatever stop the reading`() {
         let seed = UInt64.random(in: 0 ... .max)
-        var generator = Generator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let words = [
             "type=", "file;", "size=", "modify=", "20240131", " ", "  ", ";", "=", "-rw-r--r--", "drwx", "Jan", "31",
             "2024",
@@ -128,21 +129,6 @@ import Testing
                 features: Reply(code: 211, lines: ["211-", String(decoding: line, as: UTF8.self), "211 End"]),
                 directory: Reply(code: 257, lines: ["257 \(String(decoding: line, as: UTF8.self))"])
             )
-        }
-    }
-
-    /// Numbers that come again with their seed.
-    ///
-    /// Source: Sebastiano Vigna, SplitMix64.
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var value = state
-            value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-            return value ^ (value >> 31)
         }
     }
 

@@ -2,20 +2,8 @@ import Foundation
 import GRDB
 import QueuedStorageCore
 import QueuedStorageSQLite
+import TestSupport
 import Testing
-
-/// A generator that a test can repeat (SplitMix64).
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-}
 
 @Suite struct RandomOperationsTests {
     /// What must hold between any two commits, as queries that find what breaks it.
@@ -80,7 +68,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     @Test(arguments: [UInt64.random(in: 0...UInt64.max), UInt64.random(in: 0...UInt64.max), 1, 2])
     func `keeps its rows consistent under any operations`(seed: UInt64) async throws {
         try await withCatalog { catalog in
-            var random = SeededGenerator(state: seed)
+            var random = SeededGenerator(seed: seed)
             var held: [TransferJob] = []
             var old: [TransferJob] = []
             let now = Date()

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Synchronization
+import TestSupport
 
 /// Cuts the power at every moment, and takes each sync away.
 struct PowerLossCommand: AsyncParsableCommand {
@@ -96,7 +97,7 @@ struct PowerLossCommand: AsyncParsableCommand {
         let likely =
             lost.filter { !disk.isDatabaseWrite($0.moment - 1) } + lost.filter { disk.isDatabaseWrite($0.moment - 1) }
         let tried = known.union(likely.map(\.key))
-        var random = SeededRandom(seed: 1)
+        var random = SeededGenerator(seed: 1)
         let others = States(disk: disk, without: moment, samples: samples).all(from: moment)
             .filter { !tried.contains($0.key) }
         let states = likely + others.shuffled(using: &random)

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// The states that a power loss may leave, at any moment of what a disk was told.
 ///
 /// All are tried where few acts are open; else those in which all, none, all but one or only one came to the disk, those in
@@ -36,7 +38,7 @@ struct States {
         var happened = Array(0..<disk.initial)
         var said: [Int: String] = [:]
         var seen: Set<Int> = []
-        var random = SeededRandom(seed: 1)
+        var random = SeededGenerator(seed: 1)
         for moment in 0...disk.events.count {
             let isBeforeSync = moment < disk.events.count && disk.isSync(moment)
             if moment >= from {
@@ -103,7 +105,7 @@ struct States {
         var torn: Int?
     }
 
-    private func choices(_ pending: [Int], isThorough: Bool, _ random: inout SeededRandom) -> [Choice] {
+    private func choices(_ pending: [Int], isThorough: Bool, _ random: inout SeededGenerator) -> [Choice] {
         let all = Set(pending)
         // The database's frames have checksums of their own, and are many: what is tried one by one are the others.
         let single = pending.filter { !disk.acts[$0].isDatabase }
