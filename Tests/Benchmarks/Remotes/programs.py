@@ -1,10 +1,13 @@
 """What each program is told: for each remote, the servers of Tests/Servers and who talks to them."""
 import os
+import pathlib
 import shutil
 import subprocess
 from dataclasses import dataclass, field
 from typing import Callable
 from urllib.parse import quote
+
+from delay import DelayedLine
 
 
 def environment(more):
@@ -78,9 +81,16 @@ def qstore(options, address, environment):
                    lambda place, directory: remote('download', place, directory))
 
 
+def delayed(port, options):
+    """The port to speak to instead of a server's, if the line to it is to take time."""
+    return DelayedLine(int(port), options.delay / 1000).port if options.delay else port
+
+
 def s3(name, facts, options, scratch):
     endpoint, region = facts['s3Endpoint'], facts['s3Region']
     key, secret = facts['s3AccessKeyID'], facts['s3SecretAccessKey']
+    host, port = endpoint.rstrip('/').rsplit(':', 1)
+    endpoint = f'{host}:{delayed(port, options)}'
     rclone = Rclone('s3', 'bench/', dict(PROVIDER='Other', ENDPOINT=endpoint, REGION=region, ACCESS_KEY_ID=key,
                                          SECRET_ACCESS_KEY=secret, FORCE_PATH_STYLE='true'), options.tasks)
     rclone.run('mkdir', '')
@@ -105,6 +115,11 @@ def s3(name, facts, options, scratch):
 def sftp(name, facts, options, scratch):
     user, port, root = facts['user'], facts['port'], facts['directory']
     key, known_hosts = facts['key'], facts['knownHosts']
+    if options.delay:
+        known, line = pathlib.Path(known_hosts).read_text(), delayed(port, options)
+        known_hosts = scratch / 'known-hosts'
+        known_hosts.write_text(known.replace(f'[127.0.0.1]:{port}', f'[127.0.0.1]:{line}'))
+        port = line
     # The user's shell would be started for each file to compute a checksum, which the others don't ask for either.
     rclone = Rclone('sftp', f'{root}/', dict(HOST='127.0.0.1', PORT=port, USER=user, KEY_FILE=key, SHELL_TYPE='unix',
                                              DISABLE_HASHCHECK='true'), options.tasks)
@@ -114,7 +129,7 @@ def sftp(name, facts, options, scratch):
                         '-o', 'IdentitiesOnly=yes', f'{user}@127.0.0.1'], input='\n'.join([*commands, '']))
     return Remote(name, [
         qstore(options, lambda place: f'sftp://{user}@127.0.0.1:{port}{root}/{place}?key={quote(key)}'
-               f'&knownHosts={quote(known_hosts)}&agent=none&sshConfig=none', {}),
+               f'&knownHosts={quote(str(known_hosts))}&agent=none&sshConfig=none', {}),
         rclone.program,
         Program('sftp', lambda directory, place: batch(f'mkdir {root}/{place}', f'lcd {directory}', f'cd {root}/{place}',
                                                        'put *'),
