@@ -66,6 +66,8 @@ extension CloudFilesStorage {
         public var connectTimeout = 15
         /// The longest silence, in seconds.
         public var timeout = 60
+        /// The longest time that one request may take, in seconds; no limit if nil.
+        public var totalTimeout: Int?
         /// Larger segments aren't kept in memory, but passed on as they are read, one at a time.
         var maxBufferedSegmentSize: Int64 = 32 << 20
 
@@ -115,6 +117,7 @@ extension CloudFilesStorage.Configuration {
         var options = TransportOptions()
         options.connectTimeout = .seconds(connectTimeout)
         options.idleTimeout = .seconds(timeout)
+        options.totalTimeout = totalTimeout.map { .seconds($0) }
         options.maxConnectionsPerHost = connections
         options.maxConnections = connections
         options.certificateAuthorities = ca
@@ -179,7 +182,7 @@ extension CloudFilesStorage.Configuration {
             ("urlExpires", urlExpires, 1...315_360_000), ("segmentSize", segmentSize, 1...(1 << 32)),
             ("parallelSegments", parallelSegments, 1...64), ("pageSize", pageSize ?? 1, 1...10_000),
             ("connections", connections, 1...256), ("connectTimeout", connectTimeout, 1...3600),
-            ("timeout", timeout, 1...86400),
+            ("timeout", timeout, 1...86400), ("totalTimeout", totalTimeout ?? 1, 1...86400),
         ]
         for (option, number, range) in numbers where !range.contains(number) {
             throw refuse(option, "must be from \(range.lowerBound) to \(range.upperBound), not \(number)")

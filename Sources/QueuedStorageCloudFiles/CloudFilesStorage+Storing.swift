@@ -12,7 +12,7 @@ extension CloudFilesStorage {
 }
 
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
-extension CloudFilesStorage {
+extension CloudFilesStorage: DurableStorage {
     public func store(_ content: FileContent, as name: String, options: StoreOptions) async throws -> StoredObject {
         try Task.checkCancellation()
         try FileName.validate(name)

@@ -36,6 +36,7 @@ extension StorageTypes {
             configuration.connections = try options.integer("connections") ?? configuration.connections
             configuration.connectTimeout = try options.seconds("connectTimeout") ?? configuration.connectTimeout
             configuration.timeout = try options.seconds("timeout") ?? configuration.timeout
+            configuration.totalTimeout = try options.seconds("totalTimeout")
             let password =
                 try options.password() ?? (environment["ST_KEY"] ?? environment["OS_PASSWORD"]).map(Secret.init)
             let key = try options.secret("TEMP_URL_KEY", file: "tempURLKeyFile")
@@ -52,28 +53,6 @@ extension StorageOptionReader {
         if let text = try string(name, other), !text.isEmpty { return text }
         guard let value, !value.isEmpty else { return try required(name) }
         return value
-    }
-
-    /// Takes an option that is a span of time, in whole seconds.
-    fileprivate mutating func seconds(_ name: String) throws -> Int? {
-        try duration(name).map { Int(clamping: ($0.milliseconds + 999) / 1000) }
-    }
-
-    /// Takes a secret: from the environment, else from the file that an option names.
-    fileprivate mutating func secret(_ suffix: String, file option: String) throws -> Secret? {
-        let path = try string(option)
-        if let secret = secrets[suffix] { return secret }
-        return try path.map { path in
-            guard let data = FileManager.default.contents(atPath: path) else {
-                throw StorageError(
-                    .invalidConfiguration,
-                    "the option \"\(option)\" of CloudFilesStorage names \(FileName.quoted(path)), which can't be read"
-                )
-            }
-            var bytes = [UInt8](data)
-            while bytes.last == UInt8(ascii: "\n") || bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
-            return Secret(String(decoding: bytes, as: UTF8.self))
-        }
     }
 }
 
@@ -118,6 +97,7 @@ extension CloudFilesStorage: ConfigurableStorage {
             ("parallelSegments", it.parallelSegments, defaults.parallelSegments), ("pageSize", it.pageSize, nil),
             ("connections", it.connections, defaults.connections),
             ("connectTimeout", it.connectTimeout, defaults.connectTimeout), ("timeout", it.timeout, defaults.timeout),
+            ("totalTimeout", it.totalTimeout, nil),
         ]
         var values = texts.compactMapValues { $0.map { OptionValue.string($0) } }
         for (name, number, usual) in numbers where number != usual { values[name] = number.map { .integer($0) } }

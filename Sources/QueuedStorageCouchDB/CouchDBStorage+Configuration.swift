@@ -25,6 +25,8 @@ extension CouchDBStorage {
         public var connectTimeout: Int?
         /// The longest silence, in seconds; 60 if nil.
         public var timeout: Int?
+        /// The longest time that one request may take, in seconds; no limit if nil.
+        public var totalTimeout: Int?
         /// How many connections there may be at once; 8 if nil.
         public var connections: Int?
         /// The address under which clients reach the files; that of the attachments on the server if nil.
@@ -83,7 +85,7 @@ extension CouchDBStorage.Configuration {
         }
         let numbers: [(String, Int?, ClosedRange<Int>)] = [
             ("connectTimeout", connectTimeout, 1...3600), ("timeout", timeout, 1...86400),
-            ("connections", connections, 1...64),
+            ("totalTimeout", totalTimeout, 1...86400), ("connections", connections, 1...64),
         ]
         for case (let name, let number?, let range) in numbers where !range.contains(number) {
             throw refusal(name, "must be from \(range.lowerBound) to \(range.upperBound), not \(number)")
@@ -112,6 +114,7 @@ extension CouchDBStorage: ConfigurableStorage {
         ]
         let numbers = [
             "connectTimeout": configuration.connectTimeout, "timeout": configuration.timeout,
+            "totalTimeout": configuration.totalTimeout,
             "connections": configuration.connections,
         ]
         var values = texts.compactMapValues { $0.map { OptionValue.string($0) } }

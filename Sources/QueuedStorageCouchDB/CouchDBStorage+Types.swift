@@ -16,6 +16,7 @@ extension StorageTypes {
             configuration.ca = try options.string("ca")
             configuration.connectTimeout = try options.seconds("connectTimeout")
             configuration.timeout = try options.seconds("timeout")
+            configuration.totalTimeout = try options.seconds("totalTimeout")
             configuration.connections = try options.integer("connections")
             configuration.baseURL = try options.string("baseURL", "base_url")
             let password = try options.password()
@@ -23,13 +24,6 @@ extension StorageTypes {
             return try CouchDBStorage(configuration, password: password)
         }
         register(.couchdb)
-    }
-}
-
-extension StorageOptionReader {
-    /// Takes an option that is a span of time, in whole seconds.
-    fileprivate mutating func seconds(_ name: String) throws -> Int? {
-        try duration(name).map { Int(clamping: ($0.milliseconds + 999) / 1000) }
     }
 }
 

@@ -31,7 +31,7 @@ public final class CouchDBStorage: Sendable {
 }
 
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
-extension CouchDBStorage: Storage, ExclusiveStorage {
+extension CouchDBStorage: Storage, ExclusiveStorage, DurableStorage {
     public var fingerprint: String {
         let server = configuration.server.drop { $0 != ":" }.drop { $0 == ":" || $0 == "/" }.lowercased()
         return "couchdb://\(server)/\(configuration.database)"

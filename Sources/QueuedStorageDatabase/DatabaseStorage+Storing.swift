@@ -2,7 +2,12 @@ public import QueuedStorageCore
 import Synchronization
 
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
-extension DatabaseStorage: ExclusiveStorage, RetryingStorage {
+extension DatabaseStorage: ExclusiveStorage, DurableStorage, RetryingStorage {
+    /// Whether a commit waits until its log is on the disk; PostgreSQL doesn't with `synchronous_commit` or `fsync` off.
+    public var isDurable: Bool {
+        get async throws { try await act("looked up", "", .read) { [tables] in try tables.commitsDurably($0) } }
+    }
+
     public func store(_ content: FileContent, as name: String, options: StoreOptions) async throws -> StoredObject {
         try await storeFirstFree(content, name, options, next: nil)
     }

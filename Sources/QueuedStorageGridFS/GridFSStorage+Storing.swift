@@ -2,7 +2,7 @@ import FoundationEssentials
 public import QueuedStorageCore
 
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
-extension GridFSStorage: ExclusiveStorage, RetryingStorage {
+extension GridFSStorage: ExclusiveStorage, DurableStorage, RetryingStorage {
     public func store(_ content: FileContent, as name: String, options: StoreOptions) async throws -> StoredObject {
         try await storeFirstFree(content, name, options, next: nil)
     }

@@ -18,6 +18,8 @@ extension MogileFSStorage {
         public var connectTimeout: Int?
         /// The longest silence of a tracker or a storage node, in seconds; 60 if nil.
         public var timeout: Int?
+        /// The longest time that one request may take, in seconds; no limit if nil.
+        public var totalTimeout: Int?
         /// How long a tracker that failed is asked last, in seconds; 30 if nil.
         public var retryTrackerAfter: Int?
         /// How many connections there may be at once, to trackers, and to each storage node; 8 if nil.
@@ -38,7 +40,8 @@ extension MogileFSStorage {
         }
 
         private enum CodingKeys: String, CodingKey {
-            case trackers, domain, verifiesChecksum, connectTimeout, timeout, retryTrackerAfter, connections, baseURL
+            case trackers, domain, verifiesChecksum, connectTimeout, timeout, totalTimeout
+            case retryTrackerAfter, connections, baseURL
             case fileClass = "class"
         }
     }
@@ -65,6 +68,7 @@ extension MogileFSStorage.Configuration {
         }
         let numbers: [(String, Int?, ClosedRange<Int>)] = [
             ("connectTimeout", connectTimeout, 1...3600), ("timeout", timeout, 1...86400),
+            ("totalTimeout", totalTimeout, 1...86400),
             ("retryTrackerAfter", retryTrackerAfter, 0...86400), ("connections", connections, 1...64),
         ]
         for case (let name, let number?, let range) in numbers where !range.contains(number) {
@@ -89,6 +93,7 @@ extension MogileFSStorage: ConfigurableStorage {
         ]
         let numbers = [
             "connectTimeout": configuration.connectTimeout, "timeout": configuration.timeout,
+            "totalTimeout": configuration.totalTimeout,
             "retryTrackerAfter": configuration.retryTrackerAfter, "connections": configuration.connections,
         ]
         var values = texts.compactMapValues { $0.map { OptionValue.string($0) } }

@@ -13,6 +13,7 @@ extension StorageTypes {
             configuration.verifiesChecksum = try options.bool("verifiesChecksum")
             configuration.connectTimeout = try options.seconds("connectTimeout")
             configuration.timeout = try options.seconds("timeout")
+            configuration.totalTimeout = try options.seconds("totalTimeout")
             configuration.retryTrackerAfter = try options.seconds("retryTrackerAfter")
             configuration.connections = try options.integer("connections")
             configuration.baseURL = try options.string("baseURL", "base_url")
@@ -20,13 +21,6 @@ extension StorageTypes {
             return try MogileFSStorage(configuration)
         }
         register(.mogilefs)
-    }
-}
-
-extension StorageOptionReader {
-    /// Takes an option that is a span of time, in whole seconds.
-    fileprivate mutating func seconds(_ name: String) throws -> Int? {
-        try duration(name).map { Int(clamping: ($0.milliseconds + 999) / 1000) }
     }
 }
 

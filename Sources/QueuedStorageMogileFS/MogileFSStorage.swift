@@ -36,6 +36,7 @@ public final class MogileFSStorage: Sendable {
         var options = TransportOptions()
         options.connectTimeout = connectTimeout
         options.idleTimeout = timeout
+        options.totalTimeout = configuration.totalTimeout.map { .seconds($0) }
         options.maxConnectionsPerHost = configuration.connections ?? 8
         transport = Transport(options: options)
     }

@@ -8,7 +8,7 @@ struct Draft {
 }
 
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
-extension SFTPStorage: ExclusiveStorage, RetryingStorage {
+extension SFTPStorage: ExclusiveStorage, DurableStorage, RetryingStorage {
     /// Whether the server itself decides that a name was free.
     ///
     /// OpenSSH does: its rename refuses a taken name in one step. Of a server whose rename replaces instead, which is
@@ -16,6 +16,15 @@ extension SFTPStorage: ExclusiveStorage, RetryingStorage {
     /// the other; another process may take the name in between, and loses its file.
     public var isExclusive: Bool {
         get async throws { try await act("looked up", "") { try await renameIsExclusive($0.connection) } }
+    }
+
+    /// Whether the server syncs files and directories when asked (`fsync@openssh.com`), as OpenSSH does.
+    public var isDurable: Bool {
+        get async throws {
+            try await act("looked up", "") { lease in
+                lease.connection.features.syncsFiles && knowledge.withLock { $0.syncsDirectories }
+            }
+        }
     }
 
     public func store(

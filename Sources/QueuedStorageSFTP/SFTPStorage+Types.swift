@@ -36,13 +36,6 @@ extension StorageTypes {
     }
 }
 
-extension StorageOptionReader {
-    /// Takes an option that is a span of time, in whole seconds.
-    fileprivate mutating func seconds(_ name: String) throws -> Int? {
-        try duration(name).map { Int(clamping: ($0.milliseconds + 999) / 1000) }
-    }
-}
-
 extension StorageScheme {
     /// `sftp://USER@HOST:PORT/DIRECTORY?key=FILE&knownHosts=FILE`; `/~/DIRECTORY` is in the user's home.
     public static let sftp = StorageScheme(

@@ -9,7 +9,8 @@ public import QueuedStorageCore
 public struct StorageAbilities: Hashable, Sendable {
     /// The columns' titles, in their order.
     public static let titles = [
-        "resume", "ranges", "checksum", "atomic put", "exclusive", "copy", "times", "URL", "listing", "left-overs",
+        "resume", "ranges", "checksum", "atomic put", "durable", "exclusive", "copy", "times", "URL", "listing",
+        "left-overs",
     ]
 
     /// What stands in the columns.
@@ -31,8 +32,8 @@ public struct StorageAbilities: Hashable, Sendable {
         do {
             let abilities = Self(cells: [
                 try await resume(probe), try await ranges(probe), try await checksum(probe), try await atomicPut(probe),
-                try await exclusive(probe), try await copy(probe), try await times(probe), await url(probe),
-                try await listing(probe), try await leftovers(probe),
+                try await durable(probe), try await exclusive(probe), try await copy(probe), try await times(probe),
+                await url(probe), try await listing(probe), try await leftovers(probe),
             ])
             await probe.cleanUp()
             return abilities
@@ -86,6 +87,13 @@ public struct StorageAbilities: Hashable, Sendable {
         let content = stream(pattern(300_000), size: 300_000) { seen.value = try await storage.exists(name) }
         _ = try await storage.store(content, as: name, options: StoreOptions())
         return seen.value ? no : yes
+    }
+
+    /// Whether the other side promises that what it confirmed is there after a loss of power; nobody here cuts it.
+    private static func durable(_ probe: StorageProbe) async throws -> String {
+        try await probe.store("kept", as: probe.name("k"))
+        guard let storage = probe.storage as? any DurableStorage, try await storage.isDurable else { return no }
+        return yes
     }
 
     /// Whether the storage says that of concurrent stores of a name one wins; the requirements hold it to that.

@@ -114,7 +114,7 @@ struct SteppingLocal: LocalStorage, LocalPathStorage {
 }
 
 /// A remote that passes a step before and after each act that changes something.
-struct SteppingRemote: ExclusiveStorage, LocalPathStorage {
+struct SteppingRemote: ExclusiveStorage, DurableStorage, LocalPathStorage {
     let base: FileSystemStorage
     let steps: Steps
     /// Where each store leaves a line: its name.

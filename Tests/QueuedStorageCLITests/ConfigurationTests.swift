@@ -130,7 +130,7 @@ import Testing
 
     private static let accepted: [String] = [
         #"{"database":"q.sqlite","storages":{"a":{"local":"local","remote":"remote"}}}"#,
-        #"{"database":"q.sqlite","workers":8,"drainTimeout":"1h30m","eventRetention":"2d","storages":{"a":{"local":"local","remote":"file:remote","delayed":true,"task":"TransferAndDelete","retries":0,"retryDelay":"90s","localGrace":"10m","rateLimit":"10/m","preferredSide":"local","hashesOnSave":false,"stallTimeout":"5m","cachePrefix":"x","baseURL":"https://a/","localBaseURL":"/m/"}}}"#
+        #"{"database":"q.sqlite","workers":8,"drainTimeout":"1h30m","eventRetention":"2d","storages":{"a":{"local":"local","remote":"file:remote","delayed":true,"task":"TransferAndDelete","retries":0,"retryDelay":"90s","localGrace":"10m","durabilityGrace":"5m","verification":"readback","rateLimit":"10/m","preferredSide":"local","hashesOnSave":false,"stallTimeout":"5m","attemptTimeout":"6h","cachePrefix":"x","baseURL":"https://a/","localBaseURL":"/m/"}}}"#
             .replacing("file:remote", with: "remote"),
         #"{"database":"q.sqlite","storages":{"a":{"local":"local","remote":"remote","retries":"unlimited"}},"dropFolders":{"i":{"path":"inbox","storage":"a","mode":"after 10m","include":["*.pdf"],"exclude":"*.log","ignore":["*~"],"takesHiddenFiles":true,"onCollision":"skip","done":"still 30s","sidecar":"optional","prune":true,"settleTime":"5s","rescanInterval":"15m","pollInterval":"10s","retryInterval":"60s","minimumFreeBytes":"64MiB","batchSize":10,"concurrency":2,"largeFileSize":1048576}}}"#,
         #"{"database":"q.sqlite","storages":{"a":{"local":"local","remote":"remote"}},"dropFolders":{"i":{"path":"inbox","mode":{"window":"22:00-06:00"},"done":{"marker":".ready"}}}}"#,

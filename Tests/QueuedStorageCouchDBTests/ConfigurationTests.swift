@@ -43,13 +43,14 @@ import Testing
 
     @Test func `options stand after the question mark, and come back as they were`() throws {
         let storage = try storage(
-            "couchdb://app@h/media?prefix=files:&createsDatabase=true&authentication=session&timeout=2m&connections=3"
+            "couchdb://app@h/media?prefix=files:&createsDatabase=true&authentication=session&timeout=2m&totalTimeout=5m&connections=3"
         )
 
         #expect(storage.configuration.prefix == "files:")
         #expect(storage.configuration.createsDatabase == true)
         #expect(storage.configuration.authentication == .session)
         #expect(storage.configuration.timeout == 120)
+        #expect(storage.configuration.totalTimeout == 300)
         #expect(storage.configuration.connections == 3)
         let again = try Self.types.storage(
             CouchDBStorage.typeName,

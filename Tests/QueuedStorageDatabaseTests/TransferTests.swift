@@ -108,7 +108,7 @@ private func queue(
         remote: remote,
         catalog: catalog,
         task: task,
-        options: QueuedStorageOptions(retries: .count(0), localGrace: .zero),
+        options: QueuedStorageOptions(retries: .count(0), durabilityGrace: .zero),
         environment: [:]
     )
     return (storage, { try await TransferWorker(catalog: catalog, storages: [storage]).runUntilIdle() })

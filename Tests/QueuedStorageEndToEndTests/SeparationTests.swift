@@ -74,7 +74,7 @@ import Testing
 }
 
 /// A directory that can't be told to be one of this machine.
-private final class FarRemote: ExclusiveStorage {
+private final class FarRemote: ExclusiveStorage, DurableStorage {
     private let base: FileSystemStorage
     /// Whether the first probe vanishes as soon as it is there, as another process removes it.
     private let othersRemove: Bool

@@ -219,7 +219,15 @@ import Testing
         }
     }
 
-    @Test func `an attempt that stands still is given up, and made again`() async throws {
+    @Test(arguments: [
+        (QueuedStorageOptions(), Duration.seconds(301), "nothing moved for 300.0 seconds"),
+        (QueuedStorageOptions(attemptTimeout: .seconds(60)), .seconds(61), "took more than 60.0 seconds"),
+    ])
+    func `an attempt that stands still, or takes too long, is given up, and made again`(
+        _ options: QueuedStorageOptions,
+        _ wait: Duration,
+        _ reason: String
+    ) async throws {
         let time = TestTime()
         let (started, starting) = AsyncStream<Void>.makeStream()
         try await withBench(
@@ -235,6 +243,7 @@ import Testing
                     }
                 )
             },
+            options: options,
             time: time
         ) { bench in
             _ = try await bench.storage.save("f.txt", .text("x"))
@@ -242,13 +251,13 @@ import Testing
             async let working: Void = worker.runUntilIdle()
             for await _ in started { break }
 
-            time.advance(by: .seconds(301))
+            time.advance(by: wait)
             await worker.beat()
             try await working
 
             let file = try #require(try await bench.catalog.file("f.txt", in: "files"))
             #expect(file.attempts == 1)
-            #expect(file.error?.contains("nothing moved") == true)
+            #expect(file.error?.contains(reason) == true, "\(file.error ?? "")")
         }
     }
 

@@ -16,7 +16,7 @@ import Testing
             remote: remote,
             catalog: try SQLiteCatalog(path: "\(directory)/catalog.sqlite"),
             task: .transferAndDelete,
-            options: QueuedStorageOptions(hashesOnSave: true),
+            options: QueuedStorageOptions(durabilityGrace: .zero, hashesOnSave: true),
             environment: [:],
             time: time
         )

@@ -20,6 +20,7 @@ import Testing
                 remote: remote,
                 catalog: try SQLiteCatalog(path: "\(directory)/catalog.sqlite"),
                 task: deletes ? .transferAndDelete : .transfer,
+                options: QueuedStorageOptions(durabilityGrace: .zero),
                 environment: [:]
             )
             let large = pattern(3 << 20)

@@ -17,13 +17,14 @@ import Testing
 
     @Test func `an address says trackers, domain and class`() throws {
         let storage = try storage(
-            "mogilefs://a.example.org:7001,[::1]:7002,c/me%20dia?class=important&timeout=2m&verifiesChecksum=false"
+            "mogilefs://a.example.org:7001,[::1]:7002,c/me%20dia?class=important&timeout=2m&totalTimeout=5m&verifiesChecksum=false"
         )
 
         #expect(storage.configuration.trackers == ["a.example.org:7001", "[::1]:7002", "c"])
         #expect(storage.configuration.domain == "me dia")
         #expect(storage.configuration.fileClass == "important")
         #expect(storage.configuration.timeout == 120)
+        #expect(storage.configuration.totalTimeout == 300)
         #expect(storage.configuration.verifiesChecksum == false)
         #expect(storage.fingerprint == "mogilefs://[::1]:7002,a.example.org:7001,c:7001/me%20dia")
         let again = try Self.types.storage(MogileFSStorage.typeName, storage.optionValues)

@@ -18,7 +18,8 @@ import Testing
                 .init(trackers: ["tracker1", "tracker2"].map { "127.0.0.1:\(server[$0])" }, domain: "media"),
                 local: FileSystemStorage(location: "\(directory)/local"),
                 catalog: catalog,
-                task: TransferAndDelete()
+                task: TransferAndDelete(),
+                options: QueuedStorageOptions(durabilityGrace: .zero)
             )
             let name = try await storage.save("job-\(size)/a?b.bin", .bytes(pattern(size)))
 

@@ -19,7 +19,9 @@ import Testing
             try bench.sandbox.makeDirectory("inbox/\(bench.prefix)/deep")
             for (name, content) in files { try bench.sandbox.write(content, to: "inbox/\(name)") }
 
-            let watched = try await bench.run(["watch", "inbox", "--once", "--task", "TransferAndDelete"])
+            let watched = try await bench.run(
+                ["watch", "inbox", "--once", "--task", "TransferAndDelete", "--durability-grace", "0s"]
+            )
 
             #expect(watched.status == 0, "\(watched.text) \(watched.errors)")
             for (name, content) in files { try await bench.expectMoved(name, content) }
@@ -43,7 +45,7 @@ import Testing
             proxy?.stall(afterSending: 30 << 20)
 
             let follower = try bench.follow()
-            let worker = try bench.start(["worker"])
+            let worker = try bench.start(["worker", "--durability-grace", "0s"])
             if let proxy { await proxy.stalled() } else { #expect(await follower.says("started", not: "failed")) }
             worker.send(SIGKILL)
             #expect(await worker.status() != 0)
@@ -51,7 +53,7 @@ import Testing
             // What the dead one had sent to the proxy mustn't come later.
             proxy?.cutNow()
             proxy?.heal()
-            let next = try await bench.run(["worker", "--once"])
+            let next = try await bench.run(["worker", "--once", "--durability-grace", "0s"])
 
             #expect(next.status == 0, "\(next.text) \(next.errors)")
             if let proxy, remote.continuesUploads {
@@ -74,7 +76,7 @@ import Testing
             _ = try await bench.run(["save", name, "large.bin", "--task", "TransferAndDelete"])
             proxy?.stall(afterSending: 20 << 20)
             let follower = try bench.follow()
-            let worker = try bench.start(["worker", "--retries", "unlimited"])
+            let worker = try bench.start(["worker", "--retries", "unlimited", "--durability-grace", "0s"])
             if let proxy { await proxy.stalled() } else { #expect(await follower.says("started", not: "failed")) }
 
             try await server.stop()

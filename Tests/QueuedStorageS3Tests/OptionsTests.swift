@@ -105,7 +105,7 @@ import Testing
             s3://photos/media?region=eu-west-1&endpoint=http%3A%2F%2Fhost&addressing=virtual&storageClass=STANDARD_IA&acl=private\
             &cacheControl=max-age%3D1&contentDisposition=inline&encryption=aws%3Akms&kmsKey=k&checksum=crc32c\
             &conditionalWrites=never&requesterPays=true&signedURLs=false&metadata=a%3D1%3Bb%3D2&multipartFrom=6000000\
-            &partSize=6000000&parallelParts=2&maxConnections=3&urlValidity=60&connectTimeout=1&idleTimeout=2&ca=%2Fca.pem\
+            &partSize=6000000&parallelParts=2&maxConnections=3&urlValidity=60&connectTimeout=1&idleTimeout=2&totalTimeout=3m&ca=%2Fca.pem\
             &proxy=http%3A%2F%2Fp%3A1&profile=work&baseURL=https%3A%2F%2Fcdn
             """
         let first = try storage(url)
@@ -113,7 +113,7 @@ import Testing
         let second = try #require(try types.storage("S3Storage", first.optionValues) as? S3Storage)
 
         #expect(second.optionValues == first.optionValues)
-        #expect(first.optionValues.count == 27)
+        #expect(first.optionValues.count == 28)
         #expect(second.fingerprint == first.fingerprint)
     }
 

@@ -19,7 +19,8 @@ struct WebDAVMainJobTests {
                 remote.options,
                 local: FileSystemStorage(location: directory + "/local"),
                 catalog: catalog,
-                task: TransferAndDelete()
+                task: TransferAndDelete(),
+                options: QueuedStorageOptions(durabilityGrace: .zero)
             )
             let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
 

@@ -162,8 +162,7 @@ struct PlaceOptions: ParsableArguments {
         )
         storage.isDelayed = saving.isDelayed
         storage.task = saving.task ?? .transfer
-        storage.options.retries = saving.retries
-        storage.options.retryDelay = saving.retryDelay
+        saving.apply(to: &storage.options)
         var declarations = Declarations(database: database, storages: [storage])
         declarations.workers = try Environment.workers(environment)
         return declarations
@@ -176,6 +175,7 @@ struct SavingOptions {
     var task: TaskName?
     var retries: QueuedStorageOptions.Retries?
     var retryDelay: Duration?
+    var durabilityGrace: Duration?
 
     /// None of them.
     static let none = Self()
@@ -183,19 +183,23 @@ struct SavingOptions {
     /// The flags that were given, and that describe a storage as a configuration does.
     var flags: [String] { (isDelayed ? ["--delayed"] : []) + (task == nil ? [] : ["--task"]) }
 
-    /// Puts what the flags say of failures over what a configuration says.
+    /// Puts what the flags say of transfers over what a configuration says.
     func apply(to declarations: Declarations) -> Declarations {
         var declarations = declarations
-        for index in declarations.storages.indices {
-            if let retries { declarations.storages[index].options.retries = retries }
-            if let retryDelay { declarations.storages[index].options.retryDelay = retryDelay }
-        }
+        for index in declarations.storages.indices { apply(to: &declarations.storages[index].options) }
         return declarations
+    }
+
+    /// Puts what the flags say of transfers over what is there.
+    func apply(to options: inout QueuedStorageOptions) {
+        if let retries { options.retries = retries }
+        if let retryDelay { options.retryDelay = retryDelay }
+        if let durabilityGrace { options.durabilityGrace = durabilityGrace }
     }
 }
 
-/// The flags that say how failures are dealt with.
-struct RetryOptions: ParsableArguments {
+/// The flags that say how transfers are dealt with, for the commands that transfer.
+struct TransferFlags: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "How many retries follow the first try, or unlimited; else what the storage says, else $QUEUED_STORAGE_RETRIES, else 5.",
@@ -213,6 +217,27 @@ struct RetryOptions: ParsableArguments {
         transform: SpanArgument.parse
     )
     var retryDelay: SpanArgument?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            How long TransferAndDelete keeps the local copy at least where the remote can't promise durability, before a \
+            second look at the remote's; else what the storage says, else 60s.
+            """,
+            valueName: "time"
+        ),
+        transform: SpanArgument.parse
+    )
+    var durabilityGrace: SpanArgument?
+
+    /// What they say, for a command that saves nothing.
+    var options: SavingOptions {
+        SavingOptions(
+            retries: retries?.retries,
+            retryDelay: retryDelay?.duration,
+            durabilityGrace: durabilityGrace?.duration
+        )
+    }
 }
 
 /// The flags that say what becomes of saved files, for the commands that save.
@@ -223,14 +248,12 @@ struct SavingFlags: ParsableArguments {
     @Option(help: ArgumentHelp("Transfer (keeps the local copy) or TransferAndDelete.", valueName: "task"))
     var task: TaskName?
 
-    /// The flags, together with those about failures.
-    func options(_ retry: RetryOptions? = nil) -> SavingOptions {
-        SavingOptions(
-            isDelayed: delayed,
-            task: task,
-            retries: retry?.retries?.retries,
-            retryDelay: retry?.retryDelay?.duration
-        )
+    /// The flags, together with those about transfers.
+    func options(_ transfers: TransferFlags? = nil) -> SavingOptions {
+        var options = transfers?.options ?? .none
+        options.isDelayed = delayed
+        options.task = task
+        return options
     }
 }
 

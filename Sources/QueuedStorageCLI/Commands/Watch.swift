@@ -29,7 +29,7 @@ struct Watch: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Of a configuration, the storage that the files go to.", valueName: "alias"))
     var storage: String?
     @OptionGroup(title: "Instead of a configuration, what becomes of the files") var saving: SavingFlags
-    @OptionGroup var retrying: RetryOptions
+    @OptionGroup var transferring: TransferFlags
     @Option(
         help: ArgumentHelp("How many transfers run at the same time.", valueName: "n"),
         transform: WorkersArgument.parse
@@ -40,7 +40,7 @@ struct Watch: AsyncParsableCommand {
 
     func run() async throws {
         try output.apply()
-        var declarations = try options.declarations(saving.options(retrying))
+        var declarations = try options.declarations(saving.options(transferring))
         if let workers { declarations.workers = workers.count }
         let path = FileName.absolute(inbox)
         let origin = Origin(text: "INBOX")

@@ -23,14 +23,13 @@ struct Work: AsyncParsableCommand {
         transform: WorkersArgument.parse
     )
     var workers: WorkersArgument?
-    @OptionGroup(title: "What becomes of failures") var retrying: RetryOptions
+    @OptionGroup(title: "How files are transferred") var transferring: TransferFlags
     @Flag(help: "Transfer what is due, and end.") var once = false
     @OptionGroup(title: "Output") var output: OutputOptions
 
     func run() async throws {
         try output.apply()
-        let retry = SavingOptions(retries: retrying.retries?.retries, retryDelay: retrying.retryDelay?.duration)
-        var declarations = try options.declarations(retry)
+        var declarations = try options.declarations(transferring.options)
         if let workers { declarations.workers = workers.count }
         let session = try await Session.storages(declarations, creates: false, acceptingMove: options.moved)
         let daemon = try await Daemon(session, dropFolders: [], storages: session.storages)

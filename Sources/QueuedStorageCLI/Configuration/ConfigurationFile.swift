@@ -127,8 +127,9 @@ struct ConfigurationFile {
     // MARK: Storages
 
     private static let storageKeys = [
-        "local", "remote", "delayed", "task", "retries", "retryDelay", "localGrace", "rateLimit", "preferredSide",
-        "hashesOnSave", "stallTimeout", "cachePrefix", "baseURL", "localBaseURL",
+        "local", "remote", "delayed", "task", "retries", "retryDelay", "localGrace", "durabilityGrace",
+        "verification", "rateLimit", "preferredSide", "hashesOnSave", "stallTimeout", "attemptTimeout", "cachePrefix",
+        "baseURL", "localBaseURL",
     ]
 
     private func storage(_ alias: String, in storages: Section) throws -> StorageDeclaration {
@@ -166,6 +167,10 @@ struct ConfigurationFile {
         }
         options.retryDelay = try section.duration("retryDelay")
         if let grace = try section.duration("localGrace") { options.localGrace = grace }
+        if let grace = try section.duration("durabilityGrace") { options.durabilityGrace = grace }
+        if let verification = try section.choice("verification", QueuedStorageOptions.Verification.self) {
+            options.verification = verification
+        }
         options.rateLimit = try section.value("rateLimit", allowed: "it is such as 2/s, 10/m or 100/h") {
             try RateLimit($0)
         }
@@ -176,6 +181,7 @@ struct ConfigurationFile {
         if let timeout = try section.duration("stallTimeout", above: .milliseconds(1)) {
             options.stallTimeout = timeout
         }
+        options.attemptTimeout = try section.duration("attemptTimeout", above: .milliseconds(1))
         options.cachePrefix = try section.string("cachePrefix")
         return options
     }

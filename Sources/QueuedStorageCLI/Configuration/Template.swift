@@ -34,6 +34,11 @@ enum Template {
             #retryDelay: 60s
             # How long the local copy stays after TransferAndDelete.
             #localGrace: 0s
+            # How long it stays at least where the remote can't promise that what it confirmed survives a loss of power
+            # (FTP, WebDAV, MogileFS); then the remote's copy is compared once more.
+            #durabilityGrace: 60s
+            # What is compared where the remote vouches with no checksum: size, or readback for every byte.
+            #verification: size
             # How many transfers may begin in a span of time, in each process: 2/s, 10/m, 100/h.
             #rateLimit: 100/m
             # Which side is read when both have a file: remote or local.
@@ -42,6 +47,8 @@ enum Template {
             #hashesOnSave: false
             # How long a transfer may stand still before it is given up and tried again.
             #stallTimeout: 5m
+            # How long it may take in all; without this, as long as it moves.
+            #attemptTimeout: 6h
             # The addresses under which clients reach the remote and the local directory, for qstore url.
             #baseURL: https://files.example.org/
             #localBaseURL: https://www.example.org/media/

@@ -122,6 +122,11 @@ public struct StorageOptionReader: Sendable {
         }
     }
 
+    /// Takes an option that is a span of time, in whole seconds, rounded up.
+    package mutating func seconds(_ name: String) throws -> Int? {
+        try duration(name).map { Int(clamping: ($0.milliseconds + 999) / 1000) }
+    }
+
     /// Takes an option that is one of several words.
     ///
     /// - Parameters:
@@ -144,14 +149,17 @@ public struct StorageOptionReader: Sendable {
     ///
     /// - Returns: The password; nil if there is none.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if the file can't be read.
-    public mutating func password() throws -> Secret? {
-        let path = try string("passwordFile")
-        if let password = secrets["PASSWORD"] { return password }
+    public mutating func password() throws -> Secret? { try secret("PASSWORD", file: "passwordFile") }
+
+    /// Takes a secret: from the environment, else from the file that an option names.
+    package mutating func secret(_ suffix: String, file option: String) throws -> Secret? {
+        let path = try string(option)
+        if let secret = secrets[suffix] { return secret }
         return try path.map { path in
             guard let data = FileManager.default.contents(atPath: path) else {
                 throw StorageError(
                     .invalidConfiguration,
-                    "the option \"passwordFile\" of \(type) names \(FileName.quoted(path)), which can't be read"
+                    "the option \"\(option)\" of \(type) names \(FileName.quoted(path)), which can't be read"
                 )
             }
             var bytes = [UInt8](data)

@@ -20,12 +20,27 @@ public struct QueuedStorageOptions: Hashable, Sendable {
         case remote
     }
 
+    /// What a transfer compares where the remote vouches with no checksum of its own for what it stored.
+    public enum Verification: String, Codable, CaseIterable, Hashable, Sendable {
+        /// The size; every byte is read back only before a local copy is deleted.
+        case size
+        /// Every byte, read back.
+        case readback
+    }
+
     /// How many retries follow the first try (Celery's `max_retries`).
     public var retries: Retries?
     /// The delay before the first retry (Celery's `default_retry_delay`); later ones double.
     public var retryDelay: Duration?
     /// How long the local copy stays after a transfer that deletes it.
     public var localGrace: Duration
+    /// How long the local copy stays at least where the remote is no ``DurableStorage``.
+    ///
+    /// After it the remote's copy is compared once more. If it is gone, or something else, the file is sent again. 0 means
+    /// that the remote is believed at once.
+    public var durabilityGrace: Duration
+    /// What a transfer compares where the remote vouches with no checksum for what it stored.
+    public var verification: Verification
     /// How many transfers may begin in a span of time, in each worker process (Celery's `rate_limit`).
     public var rateLimit: RateLimit?
     /// Which side is read when both have a file.
@@ -34,6 +49,8 @@ public struct QueuedStorageOptions: Hashable, Sendable {
     public var hashesOnSave: Bool
     /// How long sending, and comparing, may stand still before the attempt is given up.
     public var stallTimeout: Duration
+    /// How long an attempt to transfer may take in all before it is given up; no limit if nil.
+    public var attemptTimeout: Duration?
     /// What cache keys begin with.
     public var cachePrefix: String?
 
@@ -43,28 +60,37 @@ public struct QueuedStorageOptions: Hashable, Sendable {
     ///   - retries: How many retries follow the first try.
     ///   - retryDelay: The delay before the first retry.
     ///   - localGrace: How long the local copy stays after a transfer that deletes it.
+    ///   - durabilityGrace: How long it stays at least where the remote can't promise durability.
+    ///   - verification: What a transfer compares where the remote vouches with no checksum.
     ///   - rateLimit: How many transfers may begin in a span of time.
     ///   - preferredSide: Which side is read when both have a file.
     ///   - hashesOnSave: Whether saving hashes bytes even where they can be cloned without being read.
     ///   - stallTimeout: How long an attempt may stand still.
+    ///   - attemptTimeout: How long an attempt may take in all.
     ///   - cachePrefix: What cache keys begin with.
     public init(
         retries: Retries? = nil,
         retryDelay: Duration? = nil,
         localGrace: Duration = .zero,
+        durabilityGrace: Duration = .seconds(60),
+        verification: Verification = .size,
         rateLimit: RateLimit? = nil,
         preferredSide: Side = .remote,
         hashesOnSave: Bool = false,
         stallTimeout: Duration = .seconds(300),
+        attemptTimeout: Duration? = nil,
         cachePrefix: String? = nil
     ) {
         self.retries = retries
         self.retryDelay = retryDelay
         self.localGrace = localGrace
+        self.durabilityGrace = durabilityGrace
+        self.verification = verification
         self.rateLimit = rateLimit
         self.preferredSide = preferredSide
         self.hashesOnSave = hashesOnSave
         self.stallTimeout = stallTimeout
+        self.attemptTimeout = attemptTimeout
         self.cachePrefix = cachePrefix
     }
 }
@@ -108,7 +134,13 @@ extension QueuedStorageOptions {
             throw wrong("retryDelay is \(policy.delay); it must be from 0 to 366 days")
         }
         guard localGrace >= .zero else { throw wrong("localGrace is \(localGrace); it must not be negative") }
+        guard durabilityGrace >= .zero else {
+            throw wrong("durabilityGrace is \(durabilityGrace); it must not be negative")
+        }
         guard stallTimeout > .zero else { throw wrong("stallTimeout is \(stallTimeout); it must be above 0") }
+        if let attemptTimeout, attemptTimeout <= .zero {
+            throw wrong("attemptTimeout is \(attemptTimeout); it must be above 0")
+        }
         return (policy, cachePrefix ?? environment["QUEUED_STORAGE_CACHE_PREFIX"] ?? "queued_storage")
     }
 }

@@ -8,7 +8,7 @@ public import FoundationEssentials
 /// To write a storage, implement the requirements without a default; ``save(_:_:maxLength:options:)``, the rules for
 /// names and ``openForWriting(_:options:)`` come with the protocol. Hold it against `StorageRequirement.all` of the
 /// module `QueuedStorageTesting`. What only some storages can do is a protocol of its own: ``LocalPathStorage``,
-/// ``ExclusiveStorage``, ``ChecksumStorage``, ``CopyingStorage``, ``ResumableStorage``, ``LeftoverStorage``.
+/// ``ExclusiveStorage``, ``DurableStorage``, ``ChecksumStorage``, ``CopyingStorage``, ``ResumableStorage``, ``LeftoverStorage``.
 ///
 /// Deleting what is absent succeeds; opening it throws ``StorageError/Code/notFound``.
 ///

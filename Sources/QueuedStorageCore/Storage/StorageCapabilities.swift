@@ -24,6 +24,20 @@ extension ExclusiveStorage {
     public var isExclusive: Bool { true }
 }
 
+/// A storage whose other side promises that what it confirmed survives a loss of power there.
+///
+/// Where that isn't promised, a transfer that deletes the local copy keeps it for a while, and looks at the remote's copy
+/// once more before it goes; see ``QueuedStorageOptions/durabilityGrace``.
+public protocol DurableStorage: Storage {
+    /// Whether it really does, where only the server at the other end can tell; true if not said otherwise.
+    var isDurable: Bool { get async throws }
+}
+
+extension DurableStorage {
+    /// True.
+    public var isDurable: Bool { true }
+}
+
 /// A storage that can tell a checksum of what it holds, without the caller reading it.
 public protocol ChecksumStorage: Storage {
     /// Returns the strongest checksum of a stored file that the storage can vouch for.

@@ -8,6 +8,8 @@ final class RunningJob: Sendable {
         case lost
         /// It stood still for too long.
         case stalled(TransferContext.Phase, Duration)
+        /// It took too long in all.
+        case overdue(Duration)
         /// The worker ends.
         case shutdown
     }

@@ -1,6 +1,14 @@
 import Synchronization
 
 extension TransferContext {
+    /// Compares the remote's copy with the file, as the storage's ``QueuedStorageOptions/verification`` says.
+    ///
+    /// - Throws: ``StorageError`` with ``StorageError/Code/damaged`` if they differ.
+    public func verify() async throws {
+        try await verifySize()
+        if verification == .readback { try await prove() }
+    }
+
     /// Compares the size of the remote's copy with the file's.
     ///
     /// - Throws: ``StorageError`` with ``StorageError/Code/damaged`` if they differ.

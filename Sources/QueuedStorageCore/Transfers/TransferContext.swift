@@ -35,9 +35,11 @@ public final class TransferContext: Sendable {
     /// The remote side.
     public let remote: any Storage
 
+    let verification: QueuedStorageOptions.Verification
     let catalog: any Catalog
     package let ticket: JobTicket
     private let time: any TimeSource
+    private let startedAt: Int64
     private let observe: @Sendable (Int64) -> Void
     /// The job's upload in pieces, as it was kept last.
     let journal: CatalogUploadJournal
@@ -48,6 +50,7 @@ public final class TransferContext: Sendable {
         file: StoredFile,
         local: any LocalStorage,
         remote: any Storage,
+        verification: QueuedStorageOptions.Verification,
         catalog: any Catalog,
         time: any TimeSource,
         observe: @escaping @Sendable (Int64) -> Void
@@ -56,9 +59,11 @@ public final class TransferContext: Sendable {
         self.attempt = job.tries + 1
         self.local = local
         self.remote = remote
+        self.verification = verification
         self.catalog = catalog
         self.ticket = job.ticket
         self.time = time
+        startedAt = time.bootMilliseconds
         self.observe = observe
         self.journal = CatalogUploadJournal(job.upload, catalog: catalog, ticket: job.ticket)
         self.progress = Mutex(
@@ -102,6 +107,9 @@ public final class TransferContext: Sendable {
         }
         observe(byteCount)
     }
+
+    /// How long the attempt has run.
+    package var age: Duration { .milliseconds(time.bootMilliseconds - startedAt) }
 
     /// How long the attempt has stood still, and in which phase.
     package var stillness: (phase: Phase, milliseconds: Int64) {

@@ -30,19 +30,19 @@ extension TransferTask {
 
 /// Copies the file to the remote and keeps the local copy.
 ///
-/// The remote's copy is compared by size and by what the storage reports.
+/// The remote's copy is compared by what the storage reports, else as ``QueuedStorageOptions/verification`` says.
 public struct Transfer: TransferTask {
     /// Makes the task.
     public init() {}
 
-    /// Sends the file and compares sizes.
+    /// Sends the file and compares.
     ///
     /// - Parameter file: The file.
     /// - Returns: True.
-    /// - Throws: What ``TransferContext/send()`` and ``TransferContext/verifySize()`` throw.
+    /// - Throws: What ``TransferContext/send()`` and ``TransferContext/verify()`` throw.
     public func transfer(_ file: TransferContext) async throws -> Bool {
         try await file.send()
-        try await file.verifySize()
+        try await file.verify()
         return true
     }
 }
@@ -50,7 +50,8 @@ public struct Transfer: TransferTask {
 /// Copies the file to the remote, proves the copy, and lets the local one be deleted.
 ///
 /// The proof is the strongest checksum that the remote vouches for, else every byte read back. The local copy goes after
-/// the switch to the remote is committed, and after the storage's `localGrace`.
+/// the switch to the remote is committed, and after the storage's `localGrace`; where the remote is no ``DurableStorage``,
+/// not before its `durabilityGrace` and a second look at the remote's copy.
 public struct TransferAndDelete: TransferTask {
     /// Makes the task.
     public init() {}
@@ -59,7 +60,7 @@ public struct TransferAndDelete: TransferTask {
     ///
     /// - Parameter file: The file.
     /// - Returns: True.
-    /// - Throws: What ``TransferContext/send()``, ``TransferContext/verifySize()`` and ``TransferContext/prove()`` throw; the
+    /// - Throws: What ``TransferContext/send()``, ``TransferContext/verify()`` and ``TransferContext/prove()`` throw; the
     ///   local copy stays then.
     public func transfer(_ file: TransferContext) async throws -> Bool {
         guard try await Transfer().transfer(file) else { return false }

@@ -9,7 +9,7 @@ extension TransferWorker {
         guard let storage = storages[job.storage] else { return await giveBack(job) }
         switch job.kind {
         case .transfer: await transfer(running, storage)
-        case .deleteLocal: await delete(running) { if let file = job.file { try await storage.removeLocal(file) } }
+        case .deleteLocal: await delete(running) { if let file = job.file { try await storage.removeSpareLocal(file) } }
         case .deleteRemote: await delete(running) { try await storage.removeRemote(job) }
         }
     }
@@ -24,6 +24,7 @@ extension TransferWorker {
             file: file,
             local: storage.local,
             remote: storage.remote,
+            verification: storage.options.verification,
             catalog: catalog,
             time: time,
             observe: storage.progressObserver(for: file, time: time)
@@ -47,22 +48,18 @@ extension TransferWorker {
         case .threw(let error):
             await fail(job, storage, error)
         case .stopped(.stalled(let phase, let limit)):
-            await fail(
-                job,
-                storage,
-                StorageError(
-                    .timedOut,
-                    name: file.name,
-                    "nothing moved for \(limit) in the phase \"\(phase.rawValue)\""
-                )
-            )
+            let reason = "nothing moved for \(limit) in the phase \"\(phase.rawValue)\""
+            await fail(job, storage, StorageError(.timedOut, name: file.name, reason))
+        case .stopped(.overdue(let limit)):
+            let reason = "the attempt took more than \(limit); the next one goes on where it can"
+            await fail(job, storage, StorageError(.timedOut, name: file.name, reason))
         }
     }
 
     private func complete(_ job: TransferJob, _ context: TransferContext, _ storage: QueuedStorage) async {
         let outcome = context.outcome
         guard let stored = outcome.stored else { return }
-        let grace = storage.options.localGrace
+        let grace = outcome.deletesLocal ? await storage.graceBeforeDeletion : .zero
         let completion = TransferCompletion(
             ticket: job.ticket,
             remoteName: stored.name,

@@ -260,10 +260,14 @@ public final class TransferWorker: Service {
         let (running, waiting) = schedule.withLock { (Array($0.running.values), $0.waiting) }
         var byteCounts: [JobTicket: Int64] = [:]
         for running in running {
-            if let attempt = running.attempt, let limit = storages[running.job.storage]?.options.stallTimeout {
+            if let attempt = running.attempt, let options = storages[running.job.storage]?.options {
                 let stillness = attempt.stillness
-                if stillness.milliseconds > limit.milliseconds {
-                    running.stop(.stalled(stillness.phase, limit))
+                if stillness.milliseconds > options.stallTimeout.milliseconds {
+                    running.stop(.stalled(stillness.phase, options.stallTimeout))
+                    continue
+                }
+                if let limit = options.attemptTimeout, attempt.age > limit {
+                    running.stop(.overdue(limit))
                     continue
                 }
             }

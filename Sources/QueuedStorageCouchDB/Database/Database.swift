@@ -17,6 +17,7 @@ final class Database: Sendable {
         var options = TransportOptions()
         options.connectTimeout = configuration.connectTimeout.map { .seconds($0) } ?? options.connectTimeout
         options.idleTimeout = configuration.timeout.map { .seconds($0) } ?? .seconds(60)
+        options.totalTimeout = configuration.totalTimeout.map { .seconds($0) }
         options.maxConnectionsPerHost = configuration.connections ?? 8
         options.certificateAuthorities = configuration.ca
         // A user without a password of ours may have one in ~/.netrc.

@@ -48,6 +48,13 @@ struct FileTables: Sendable {
     private var file: String { table.file }
     private var chunk: String { table.chunk }
 
+    /// Whether what a commit confirms is on the disk; the SQLite database is opened so.
+    func commitsDurably(_ session: any SQLSession) throws -> Bool {
+        guard dialect == .postgres else { return true }
+        let settings = try session.run("SELECT current_setting('synchronous_commit'), current_setting('fsync')").first
+        return settings?[0].text != "off" && settings?[1].text == "on"
+    }
+
     // MARK: Finding
 
     func find(_ name: String, _ session: any SQLSession) throws -> FileRow? {

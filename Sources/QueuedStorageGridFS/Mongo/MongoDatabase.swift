@@ -71,9 +71,10 @@ final class MongoDatabase:
         if let file = options.clientCertificate {
             isRight = mongoc_uri_set_option_as_utf8(uri, MONGOC_URI_TLSCERTIFICATEKEYFILE, file) && isRight
         }
-        // What was acknowledged survives the loss of a member.
+        // What was acknowledged survives the loss of a member, and of power.
         let concern = mongoc_write_concern_new()
         mongoc_write_concern_set_wmajority(concern, 0)
+        mongoc_write_concern_set_journal(concern, true)
         mongoc_uri_set_write_concern(uri, concern)
         mongoc_write_concern_destroy(concern)
         guard isRight else {

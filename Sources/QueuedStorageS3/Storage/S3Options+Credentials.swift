@@ -51,6 +51,7 @@ extension S3Options {
         var options = TransportOptions()
         options.connectTimeout = connectTimeout
         options.idleTimeout = idleTimeout
+        options.totalTimeout = totalTimeout
         options.maxConnections = maxConnections
         options.maxConnectionsPerHost = maxConnections
         options.certificateAuthorities = certificateAuthorities

@@ -85,6 +85,8 @@ public struct S3Options: Sendable {
     public var connectTimeout = Duration.seconds(15)
     /// The longest time without a byte in either direction.
     public var idleTimeout = Duration.seconds(60)
+    /// The longest time that one request may take, such as that of a part; no limit if nil.
+    public var totalTimeout: Duration?
     /// The most connections at once.
     public var maxConnections = 32
     /// The file with the certificates of those who may vouch for the server, in PEM; the system's if nil.

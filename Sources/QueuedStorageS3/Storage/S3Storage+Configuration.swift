@@ -45,6 +45,7 @@ extension S3Storage: ConfigurableStorage {
             ("idleTimeout", options.idleTimeout.components.seconds, defaults.idleTimeout.components.seconds),
         ]
         for (name, value, usual) in numbers where value != usual { values[name] = .integer(Int(value)) }
+        values["totalTimeout"] = options.totalTimeout.map { .string("\($0.milliseconds)ms") }
         if !options.metadata.isEmpty {
             let pairs = options.metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
             values["metadata"] = .string(pairs.joined(separator: ";"))
@@ -116,6 +117,7 @@ extension S3Options {
         maxConnections = try reader.integer("maxConnections") ?? maxConnections
         connectTimeout = try reader.duration("connectTimeout") ?? connectTimeout
         idleTimeout = try reader.duration("idleTimeout") ?? idleTimeout
+        totalTimeout = try reader.duration("totalTimeout")
         certificateAuthorities = try reader.string("ca")
         proxy = try reader.string("proxy")
     }

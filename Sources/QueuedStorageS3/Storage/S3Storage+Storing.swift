@@ -3,7 +3,7 @@ public import QueuedStorageCore
 internal import QueuedStorageTransport
 
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
-extension S3Storage: ExclusiveStorage, RetryingStorage {
+extension S3Storage: ExclusiveStorage, DurableStorage, RetryingStorage {
     /// Whether the server knows conditional writes.
     public var isExclusive: Bool { get async throws { try await refusesOverwrites() } }
 

@@ -3,7 +3,7 @@ import QueuedStorageCore
 import Synchronization
 
 /// A remote that takes files in pieces, and whose line is cut when a test wants it.
-final class PiecewiseRemote: ResumableStorage, ExclusiveStorage {
+final class PiecewiseRemote: ResumableStorage, ExclusiveStorage, DurableStorage {
     /// The line was cut.
     struct Cut: Error {}
 

@@ -3,25 +3,33 @@ import QueuedStorageCore
 import Synchronization
 
 /// A remote that records what is stored, and does on the way what a test wants.
-final class TestRemote: ExclusiveStorage, LocalPathStorage {
+final class TestRemote: ExclusiveStorage, DurableStorage, LocalPathStorage {
     let base: FileSystemStorage
     private let stored = Mutex<[String]>([])
     private let beforeStore: @Sendable (String, Int) async throws -> Void
     private let afterStore: @Sendable (StoredObject) async throws -> StoredObject
+    private let beforeRead: @Sendable () throws -> Void
+    let isDurable: Bool
     private let asked = Mutex<[String]>([])
 
     /// Makes a remote.
     ///
     /// - Parameters:
     ///   - base: What keeps the files.
+    ///   - isDurable: Whether it promises durability.
+    ///   - beforeRead: Is called before a file is opened or its size is asked for.
     ///   - beforeStore: Is told the name, and the number of the attempt from 1; an error fails the attempt.
     ///   - afterStore: Is told what was stored, and may say something else.
     init(
         _ base: FileSystemStorage,
+        isDurable: Bool = true,
+        beforeRead: @escaping @Sendable () throws -> Void = {},
         beforeStore: @escaping @Sendable (String, Int) async throws -> Void = { _, _ in },
         afterStore: @escaping @Sendable (StoredObject) async throws -> StoredObject = { $0 }
     ) {
         self.base = base
+        self.isDurable = isDurable
+        self.beforeRead = beforeRead
         self.beforeStore = beforeStore
         self.afterStore = afterStore
     }
@@ -51,6 +59,7 @@ final class TestRemote: ExclusiveStorage, LocalPathStorage {
 
     func open(_ name: String, range: Range<Int64>?) async throws -> FileReader {
         note("open")
+        try beforeRead()
         return try await base.open(name, range: range)
     }
     func delete(_ name: String) async throws {
@@ -67,6 +76,7 @@ final class TestRemote: ExclusiveStorage, LocalPathStorage {
     }
     func size(_ name: String) async throws -> Int64 {
         note("size")
+        try beforeRead()
         return try await base.size(name)
     }
     func alternativeName(root: String, ext: String) -> String { base.alternativeName(root: root, ext: ext) }

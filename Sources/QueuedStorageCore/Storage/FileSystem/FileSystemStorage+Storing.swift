@@ -11,7 +11,7 @@ struct WrittenFile: Sendable {
 }
 
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
-extension FileSystemStorage: ExclusiveStorage, RetryingStorage {
+extension FileSystemStorage: ExclusiveStorage, DurableStorage, RetryingStorage {
     public func store(_ content: FileContent, as name: String, options: StoreOptions) async throws -> StoredObject {
         try await storeFirstFree(content, name, options, next: nil)
     }

@@ -1,0 +1,45 @@
+import Logging
+
+/// The end of a local copy, once the remote has the file.
+extension QueuedStorage {
+    /// How long the local copy stays after a transfer that deletes it.
+    var graceBeforeDeletion: Duration {
+        get async { await trustsRemote ? options.localGrace : max(options.localGrace, options.durabilityGrace) }
+    }
+
+    /// Whether what the remote confirmed is there to stay, by its word or by the application's.
+    private var trustsRemote: Bool {
+        get async {
+            if options.durabilityGrace == .zero { return true }
+            // A server that can't be asked promises nothing now.
+            return (try? await (remote as? any DurableStorage)?.isDurable) ?? false
+        }
+    }
+
+    /// Removes the local copy of a file that is deleted, or of one that the remote has, still.
+    ///
+    /// Where the remote can't promise that what it confirmed survives a loss of power, its copy is compared once more:
+    /// a file that it has lost since, or holds damaged, is transferred again instead.
+    func removeSpareLocal(_ file: StoredFile) async throws {
+        guard file.state == .remote, await !trustsRemote, try await !remoteStillHas(file) else {
+            return try await removeLocal(file)
+        }
+        guard try await catalog.requeueLost(file, dueAt: time.now) else { return }
+        logger.error(
+            "the remote has lost a file, or damaged it, after it had confirmed it; it is transferred again",
+            metadata: ["storage": "\(alias)", "name": "\(file.name)", "remoteName": "\(file.remoteName ?? file.name)"]
+        )
+    }
+
+    private func remoteStillHas(_ file: StoredFile) async throws -> Bool {
+        let name = file.remoteName ?? file.name
+        do {
+            guard try await remote.size(name) == file.size else { return false }
+            var expected = file.sha256
+            if expected == nil { expected = try await localSHA256(file.name, place: file.place)?.sha256 }
+            return try await remote.sha256(of: name) == expected
+        } catch let error as StorageError where [.notFound, .isDirectory].contains(error.code) {
+            return false
+        }
+    }
+}
