@@ -198,8 +198,7 @@ extension SFTPStorage: ExclusiveStorage, DurableStorage, RetryingStorage {
         return StorageError(
             .full,
             """
-            \(configuration.place) has no room: \(space.freeByteCount) bytes and \(space.freeFileCount) files are free; \
-            free some, and try again.
+            it has no room: \(space.freeByteCount) bytes and \(space.freeFileCount) files are free; free some, and try again
             """,
             cause: status
         )

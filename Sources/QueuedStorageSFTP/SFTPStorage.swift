@@ -134,6 +134,10 @@ extension SFTPStorage {
         if let error = error as? MalformedPacket {
             return StorageError(.failed, name: name, "\(configuration.place) answered wrongly: \(error).")
         }
+        if let full = error as? StorageError, full.code == .full {
+            let named = self.error(.full, verb, name, full.message)
+            return StorageError(.full, name: name, named.message, cause: full.cause)
+        }
         guard let status = error as? Status else { return error }
         let (code, reason): (StorageError.Code, String) =
             switch status.code {

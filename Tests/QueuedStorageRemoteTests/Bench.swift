@@ -14,12 +14,19 @@ struct Bench: Sendable {
     static func with(
         _ remote: RealRemote,
         on server: TestServer? = nil,
-        port: Int? = nil,
+        through proxy: FaultyProxy? = nil,
+        isSmall: Bool = false,
         _ body: (Bench) async throws -> Void
     ) async throws {
         let shared = try await remote.server
         try await Sandbox.with { sandbox in
-            let place = try await remote.place(on: server ?? shared, port: port, file: "\(sandbox.path)/remote.sqlite")
+            let place = try await remote.place(
+                on: server ?? shared,
+                port: proxy?.port,
+                host: proxy?.host ?? "127.0.0.1",
+                isSmall: isSmall,
+                file: "\(sandbox.path)/remote.sqlite"
+            )
             let bench = Bench(sandbox: sandbox, place: place)
             try await body(bench)
             bench.expectNoSecret()

@@ -33,10 +33,10 @@ import Testing
         }
     }
 
-    @Test(arguments: RealRemote.allCases)
+    @Test(arguments: RealRemote.allCases.filter { $0 != .sqlite })
     func `a worker that is killed amid a transfer loses nothing`(_ remote: RealRemote) async throws {
         let proxy = try await remote.proxy()
-        try await Bench.with(remote, port: proxy?.port) { bench in
+        try await Bench.with(remote, through: proxy) { bench in
             let name = "\(bench.prefix)-large.bin"
             let content = Data(pattern(40 << 20))
             try bench.sandbox.write(content, to: "large.bin")
@@ -65,11 +65,36 @@ import Testing
         }
     }
 
+    @Test func `a worker that is killed amid a transfer to SQLite goes on where it was`() async throws {
+        try await Bench.with(.sqlite) { bench in
+            let content = Data(pattern(40 << 20))
+            try bench.sandbox.write("the first one makes the tables", to: "small.txt")
+            try bench.sandbox.write(content, to: "large.bin")
+            #expect(try await bench.run(["save", "small.txt", "small.txt"]).status == 0)
+            #expect(try await bench.run(["worker", "--once"]).status == 0)
+            let saved = try await bench.run(["save", "large.bin", "large.bin", "--task", "TransferAndDelete"])
+            #expect(saved.status == 0, "\(saved.errors)")
+
+            let writer = try StrangeWriter("\(bench.sandbox.path)/remote.sqlite", after: 20)
+            let worker = try bench.start(["worker"])
+            let held = try #require(await writer.holdsBack())
+            worker.send(SIGKILL)
+            #expect(await worker.status() != 0)
+            await writer.letGo()
+            let next = try await bench.run(["worker", "--once"])
+
+            #expect(next.status == 0, "\(next.text) \(next.errors)")
+            let first = await writer.firstChunkSince()
+            #expect(first == held)
+            try await bench.expectMoved("large.bin", content)
+        }
+    }
+
     @Test(arguments: RealRemote.allCases.filter { $0.script != nil && $0.survivesEnd })
     func `a server that ends amid a transfer and comes back gets the file`(_ remote: RealRemote) async throws {
         let server = try await TestServer.start(try #require(remote.script))
         let proxy = try await remote.proxy(to: server)
-        try await Bench.with(remote, on: server, port: proxy?.port) { bench in
+        try await Bench.with(remote, on: server, through: proxy) { bench in
             let name = "\(bench.prefix)-large.bin"
             let content = Data(pattern(40 << 20))
             try bench.sandbox.write(content, to: "large.bin")
@@ -93,13 +118,6 @@ import Testing
 }
 
 extension RealRemote {
-    /// A proxy before the server, where one can stand.
-    func proxy(to server: TestServer? = nil) async throws -> FaultyProxy? {
-        guard hasOnePort else { return nil }
-        let shared = try await self.server
-        return try FaultyProxy(to: try #require(server ?? shared).port)
-    }
-
     /// Whether a transfer goes on where another process ended.
     var continuesUploads: Bool { ![.webDAV, .couchDB, .mogileFS].contains(self) }
 }

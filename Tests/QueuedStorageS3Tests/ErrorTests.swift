@@ -25,7 +25,7 @@ import Testing
         (400, "InvalidToken", .denied), (404, "NoSuchBucket", .invalidConfiguration),
         (301, "PermanentRedirect", .invalidConfiguration), (400, "AuthorizationHeaderMalformed", .invalidConfiguration),
         (400, "InvalidStorageClass", .invalidConfiguration), (503, "SlowDown", .throttled),
-        (429, "TooManyRequests", .throttled), (400, "EntityTooLarge", .notSupported), (507, "QuotaExceeded", .full),
+        (429, "TooManyRequests", .throttled), (400, "EntityTooLarge", .full), (507, "QuotaExceeded", .full),
         (403, "QuotaExceeded", .full), (400, "BadDigest", .damaged), (400, "RequestTimeout", .timedOut),
         (500, "InternalError", .failed), (412, "PreconditionFailed", .alreadyExists), (418, "Teapot", .failed),
     ])

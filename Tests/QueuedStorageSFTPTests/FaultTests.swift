@@ -140,6 +140,7 @@ import Testing
     @Test func `says that the server is full`() async throws {
         let server = try await TestServer.shared("sftp")
         let storage = try SFTPStorage.openSSH(server) { $0.directory = server["small"] }
+        try await server.obey("fill 4")
 
         let error = try #require(
             await #expect(throws: StorageError.self) {

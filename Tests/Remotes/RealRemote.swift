@@ -7,6 +7,7 @@ package enum RealRemote: String, CaseIterable, Sendable {
     case s3OnSwift = "S3 (OpenStack Swift)"
     case cloudFiles = "OpenStack Swift"
     case sftp = "SFTP (OpenSSH)"
+    case sftpWithPassword = "SFTP with a password (rclone)"
     case ftp = "FTP (ProFTPD)"
     case ftpEncrypted = "FTP with TLS (ProFTPD)"
     case webDAV = "WebDAV (nginx)"
@@ -22,6 +23,7 @@ package enum RealRemote: String, CaseIterable, Sendable {
         case .s3: "moto"
         case .s3OnSwift, .cloudFiles: "openstack-swift"
         case .sftp: "sftp"
+        case .sftpWithPassword: "sftp-password"
         case .ftp, .ftpEncrypted: "ftp"
         case .webDAV: "webdav-nginx"
         case .couchDB: "couchdb"
@@ -32,8 +34,19 @@ package enum RealRemote: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether all that it says and is told passes through one port, where a proxy can stand.
-    package var hasOnePort: Bool { ![.ftp, .ftpEncrypted, .mogileFS, .sqlite].contains(self) }
+    /// A proxy through which all passes that it says and is told; nil where none can stand.
+    ///
+    /// - Parameter server: The server behind it; nil for the one that all tests share.
+    /// - Returns: The proxy.
+    /// - Throws: What keeps the server or the proxy from starting.
+    package func proxy(to server: TestServer? = nil) async throws -> FaultyProxy? {
+        let shared = try await self.server
+        guard let server = server ?? shared, self != .mogileFS else { return nil }
+        guard let port = Int(server["passivePort"]), let first = Int(server["firstPassive"]),
+            let last = Int(server["lastPassive"])
+        else { return try FaultyProxy(to: server.port) }
+        return try FaultyProxy(toAll: [port] + Array(first...last))
+    }
 
     /// Whether whoever wants to get in needs a secret that `qstore` is given; OpenSSH has a key of its own.
     package var hasSecret: Bool { ![.sftp, .mogileFS, .sqlite].contains(self) }
@@ -48,7 +61,7 @@ package enum RealRemote: String, CaseIterable, Sendable {
     package var hasTLS: Bool { [.ftpEncrypted, .webDAV, .postgres].contains(self) }
 
     /// Whether a server that was ended comes back with what it had.
-    package var survivesEnd: Bool { ![.s3, .gridFS].contains(self) }
+    package var survivesEnd: Bool { self != .s3 }
 
     /// Where this remote is, for a storage called `default`.
     ///
@@ -57,6 +70,7 @@ package enum RealRemote: String, CaseIterable, Sendable {
     ///   - port: Another port than the server's, such as a proxy's.
     ///   - name: What the host is called.
     ///   - authority: The certificate of whoever speaks TLS at that port; nil where nobody does.
+    ///   - isSmall: Whether the part of the server is meant that has little room, where there is one.
     ///   - file: A path that nobody else has, for what is a file.
     /// - Returns: Where it is, and what it wants to hear.
     /// - Throws: What keeps a bucket from being made.
@@ -65,10 +79,11 @@ package enum RealRemote: String, CaseIterable, Sendable {
         port: Int? = nil,
         host name: String = "127.0.0.1",
         authority: String? = nil,
+        isSmall: Bool = false,
         file: String
     ) async throws -> Place {
         guard let server else { return Place(url: "sqlite://\(file)") }
-        let host = "\(name):\(port ?? server.port)"
+        let host = "\(name):\(port ?? (isSmall ? Int(server["smallPort"]) : nil) ?? server.port)"
         let (http, suffix) = authority == nil ? ("http", "") : ("https", "s")
         let trust = authority.map { "ca=\($0)" }
         switch self {
@@ -76,10 +91,11 @@ package enum RealRemote: String, CaseIterable, Sendable {
             let keys = S3Credentials(accessKeyID: server["s3AccessKeyID"], secretAccessKey: server["s3SecretAccessKey"])
             var options = S3Options()
             (options.endpoint, options.region, options.credentials) = (server["s3Endpoint"], server["s3Region"], keys)
-            try await S3Storage("remotes", options).createBucket()
+            let bucket = isSmall ? "small-s3" : "remotes"
+            try await S3Storage(bucket, options).createBucket()
             let endpoint = "\(http)%3A%2F%2F\(host.replacing(":", with: "%3A"))"
             return Place(
-                url: "s3://remotes".with(
+                url: "s3://\(bucket)".with(
                     "region=\(server["s3Region"])",
                     "endpoint=\(endpoint)",
                     "addressing=path",
@@ -94,7 +110,7 @@ package enum RealRemote: String, CaseIterable, Sendable {
         case .cloudFiles:
             let account = server["storageURL"].replacing("http://127.0.0.1:\(server.port)", with: "\(http)://\(host)")
             return Place(
-                url: "swift://remotes".with(
+                url: "swift://\(isSmall ? "small" : "remotes")".with(
                     "auth=\(http)://\(host)/auth/v1.0",
                     "user=\(server["user"].replacing(":", with: "%3A"))",
                     "createsContainer=true",
@@ -106,8 +122,19 @@ package enum RealRemote: String, CaseIterable, Sendable {
             )
         case .sftp:
             return Place(
-                url: "sftp://\(server["user"])@\(host)\(server["directory"])?key=\(server["key"])"
-                    + "&knownHosts=\(server["knownHosts"])&sshConfig=none"
+                url: "sftp://\(server["user"])@\(host)\(server[isSmall ? "small" : "directory"])".with(
+                    "key=\(server["key"])",
+                    "knownHosts=\(server["knownHosts"])",
+                    "sshConfig=none"
+                )
+            )
+        case .sftpWithPassword:
+            return Place(
+                url: "sftp://\(server["user"])@\(host)\(server["directory"])".with(
+                    "knownHosts=\(server["knownHosts"])",
+                    "sshConfig=none"
+                ),
+                password: server["password"]
             )
         case .ftp:
             return Place(url: "ftp://\(server["user"])@\(host)", password: server["password"])
@@ -118,7 +145,7 @@ package enum RealRemote: String, CaseIterable, Sendable {
             )
         case .webDAV:
             return Place(
-                url: "dav\(suffix)://\(server["user"])@\(host)\(server["directory"])".with(trust),
+                url: "dav\(suffix)://\(server["user"])@\(host)\(isSmall ? "/full" : server["directory"])".with(trust),
                 password: server["password"]
             )
         case .couchDB:
@@ -128,7 +155,7 @@ package enum RealRemote: String, CaseIterable, Sendable {
             )
         case .mogileFS:
             let trackers = "127.0.0.1:\(server["tracker1"]),127.0.0.1:\(server["tracker2"])"
-            return Place(url: "mogilefs://\(trackers)/\(server["domain"])")
+            return Place(url: "mogilefs://\(trackers)/\(server[isSmall ? "small" : "domain"])")
         case .gridFS:
             return Place(
                 url: "mongodb://\(server["user"])@\(host)/\(server["database"])".with(
@@ -139,7 +166,7 @@ package enum RealRemote: String, CaseIterable, Sendable {
             )
         case .postgres:
             return Place(
-                url: "postgres://\(server["user"])@\(host)/\(server["database"])".with(
+                url: "postgres://\(server["user"])@\(host)/\(server[isSmall ? "small" : "database"])".with(
                     "table=remotes",
                     "tls=verify-full",
                     "ca=\(server["ca"])"

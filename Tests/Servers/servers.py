@@ -7,6 +7,8 @@ line of JSON, where it listens and who may log in. It then obeys the lines of it
     start    it comes back, on its ports     resume   and goes on
     kill     it dies at once                 quit     everything ends (so does the end of the input)
 
+A server with a small file system also obeys `fill N`, which leaves N MiB free on it, and `make-room`, which undoes that.
+
 Nothing that was started outlives the script, however it ends.
 """
 import ctypes
@@ -22,10 +24,12 @@ import sys
 import tempfile
 import time
 
+LIBC = ctypes.CDLL(None, use_errno=True)
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VENV = ROOT / '.build' / 'servers-venv'
-LIBC = ctypes.CDLL(None)
 CLAIMS = []
+# Of unshare(2) and mount(2).
+CLONE_NEWNS, CLONE_NEWUSER, MS_REC, MS_SLAVE = 0x20000, 0x10000000, 0x4000, 0x80000
 # How long a server may take to do what it is told, in seconds: a test says then which one doesn't, and nothing hangs.
 LIMIT = 240
 
@@ -40,6 +44,21 @@ def require_venv():
     os.execv(python, [str(python), *sys.argv])
 
 
+def claimed(port):
+    """What keeps a port from other scripts as long as this one has it; nothing if somebody has the port."""
+    claim = socket.socket(socket.AF_UNIX)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            # A name without a file, which ends with the process that has it.
+            claim.bind(f'\0qstore-test-port-{port}')
+            probe.bind(('127.0.0.1', port))
+        except OSError:
+            claim.close()
+            return None
+    return claim
+
+
 def free_ports(count):
     """Ports that nobody listens on, and that no other script takes as long as this one runs.
 
@@ -48,20 +67,50 @@ def free_ports(count):
     """
     ports = []
     while len(ports) < count:
-        port = random.randrange(10_000, 32_000)
-        claim = socket.socket(socket.AF_UNIX)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                # A name without a file, which ends with the process that has it.
-                claim.bind(f'\0qstore-test-port-{port}')
-                probe.bind(('127.0.0.1', port))
-            except OSError:
-                claim.close()
-                continue
-        CLAIMS.append(claim)
-        ports.append(port)
+        ports += free_range(1)
     return ports
+
+
+def free_range(count):
+    """Such ports, one after the other."""
+    while True:
+        first = random.randrange(10_000, 32_000 - count)
+        claims = []
+        for port in range(first, first + count):
+            claim = claimed(port)
+            if not claim:
+                break
+            claims.append(claim)
+        if len(claims) == count:
+            CLAIMS.extend(claims)
+            return list(range(first, first + count))
+        for claim in claims:
+            claim.close()
+
+
+def call(function, *arguments):
+    """Calls a function of the C library, and raises its error."""
+    if function(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), function.__name__)
+
+
+def take_own_mounts():
+    """Gives this process, and all that it starts, mounts that nobody else sees and that end with them.
+
+    Without privileges that takes a user namespace, too, in which users are who they were.
+    Source: mount_namespaces(7), user_namespaces(7).
+    """
+    uid, gid = os.getuid(), os.getgid()
+    if uid == 0:
+        call(LIBC.unshare, CLONE_NEWNS)
+    else:
+        call(LIBC.unshare, CLONE_NEWUSER | CLONE_NEWNS)
+        for name, text in ('setgroups', 'deny'), ('uid_map', f'{uid} {uid} 1'), ('gid_map', f'{gid} {gid} 1'):
+            with open(f'/proc/self/{name}', 'w') as file:
+                file.write(text)
+    # In a root directory of its own, where / is no mount, nothing is handed on to others anyway.
+    LIBC.mount(None, b'/', None, MS_REC | MS_SLAVE, None)
 
 
 class Server:
@@ -76,6 +125,7 @@ class Server:
         self.directory = tempfile.mkdtemp(prefix='qstore-', dir='/tmp')
         os.chmod(self.directory, 0o755)
         self.children = []
+        self.rooms = []
 
     def path(self, *parts):
         """A path in the server's directory."""
@@ -147,12 +197,36 @@ class Server:
                     tails.append(f'{name}: …' + file.read()[-1500:])
         return '\n'.join(tails)
 
-    def certificate(self, host='127.0.0.1', name='server'):
+    def little_room(self, name, size, mode=0o777):
+        """A directory with a file system of its own, of so many MiB, which only the server sees."""
+        if not self.rooms:
+            take_own_mounts()
+        path = self.path(name)
+        os.makedirs(path)
+        call(LIBC.mount, b'none', path.encode(), b'tmpfs', 0, f'size={size}m'.encode())
+        os.chmod(path, mode)
+        self.rooms.append(path)
+        return path
+
+    def fill(self, rest):
+        """Leaves so many MiB free in the little rooms."""
+        for room in self.rooms:
+            free = os.statvfs(room)
+            with open(os.path.join(room, 'filler'), 'wb') as file:
+                for _ in range(free.f_bavail * free.f_bsize // 65536 - rest * 16):
+                    file.write(bytes(65536))
+
+    def make_room(self):
+        for room in self.rooms:
+            os.remove(os.path.join(room, 'filler'))
+
+    def certificate(self, *hosts, name='server'):
         """Makes a certificate that signs itself, and returns the paths of it and of its key."""
         certificate, key = self.path(f'{name}.pem'), self.path(f'{name}.key')
-        kind = 'IP' if host.replace('.', '').isdigit() else 'DNS'
-        self.run('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', f'/CN={host}',
-                 '-addext', f'subjectAltName={kind}:{host}', '-keyout', key, '-out', certificate)
+        hosts = hosts or ('127.0.0.1',)
+        names = [('IP:' if host.replace('.', '').isdigit() else 'DNS:') + host for host in hosts]
+        self.run('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', f'/CN={hosts[0]}',
+                 '-addext', f'subjectAltName={",".join(names)}', '-keyout', key, '-out', certificate)
         return certificate, key
 
     def prepare(self):
@@ -222,6 +296,10 @@ class Server:
             self.wait_until(self.stands_still, 'standing still')
         elif line == 'resume':
             self.send(signal.SIGCONT)
+        elif line.startswith('fill '):
+            self.fill(int(line.split()[1]))
+        elif line == 'make-room':
+            self.make_room()
         else:
             raise RuntimeError(f'"{line}" is no command')
 
@@ -262,4 +340,6 @@ def main(kind):
         pass
     finally:
         server.stop(signal.SIGKILL)
+        for room in server.rooms:
+            LIBC.umount2(room.encode(), 2)  # MNT_DETACH
         shutil.rmtree(server.directory, ignore_errors=True)

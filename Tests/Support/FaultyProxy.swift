@@ -23,28 +23,49 @@ public final class FaultyProxy: Sendable {
         var isStalled: Bool { stallAt.map { sent >= $0 } ?? false }
     }
 
-    /// Where it listens.
-    public var port: Int { listener.port }
-    private let target: Int
-    private let listener: Listener
+    /// Where it listens: the address.
+    public let host: String
+    /// Where it listens: the first of its ports.
+    public var port: Int { listeners[0].port }
+    private let listeners: [Listener]
     private let state = Mutex(State())
 
     /// Starts a proxy.
     ///
     /// - Parameter target: The port of the server.
     /// - Throws: `POSIXError` if no port is to be had.
-    public init(to target: Int) throws {
-        self.target = target
-        let listener = try Listener()
-        self.listener = listener
-        listener.serve { [weak self] client in
-            guard let self else { return false }
-            serve(client)
-            return true
+    public convenience init(to target: Int) throws {
+        try self.init("127.0.0.1", [(Listener(), target)])
+    }
+
+    /// Starts a proxy to several ports, each of which it has itself, at another address of this machine.
+    ///
+    /// That is for a protocol that names ports to connect to at the same host, and may do so where nobody can read it.
+    ///
+    /// - Parameter targets: The ports of the server at 127.0.0.1.
+    /// - Throws: `POSIXError` if none of the addresses from 127.0.0.2 to 127.0.0.9 has all of them free.
+    public convenience init(toAll targets: [Int]) throws {
+        for host in UInt32(2)...9 {
+            guard let listeners = try? targets.map({ (try Listener($0, host: host), $0) }) else { continue }
+            try self.init("127.0.0.\(host)", listeners)
+            return
+        }
+        throw POSIXError(.EADDRINUSE)
+    }
+
+    private init(_ host: String, _ lines: [(Listener, target: Int)]) throws {
+        self.host = host
+        listeners = lines.map(\.0)
+        for (listener, target) in lines {
+            listener.serve { [weak self] client in
+                guard let self else { return false }
+                serve(client, target)
+                return true
+            }
         }
     }
 
-    deinit { listener.stop() }
+    deinit { for listener in listeners { listener.stop() } }
 
     // MARK: What tests say and ask
 
@@ -99,7 +120,7 @@ public final class FaultyProxy: Sendable {
 
     // MARK: Connections
 
-    private func serve(_ client: Int32) {
+    private func serve(_ client: Int32, _ target: Int) {
         let refuses = state.withLock { state in
             state.connections += 1
             return state.refuses

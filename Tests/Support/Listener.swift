@@ -9,11 +9,18 @@ public final class Listener: Sendable {
 
     /// Takes a port.
     ///
-    /// - Parameter queue: How many connections may wait to be accepted; without one, each is refused.
+    /// - Parameters:
+    ///   - port: Which one it has to be; nil for any.
+    ///   - host: The last number of the loopback address that has it, as in 127.0.0.1.
+    ///   - queue: How many connections may wait to be accepted; without one, each is refused.
     /// - Throws: `POSIXError` if no port is to be had.
-    public init(queue: Int32? = 1024) throws {
+    public init(_ port: Int? = nil, host: UInt32 = 1, queue: Int32? = 1024) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = Self.address(0)
+        var one: Int32 = 1
+        // Connections of an earlier listener on that port may not be forgotten yet.
+        if port != nil { setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size)) }
+        var address = Self.address(port ?? 0)
+        address.sin_addr.s_addr = (UInt32(INADDR_LOOPBACK) - 1 + host).bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -26,7 +33,7 @@ public final class Listener: Sendable {
             throw POSIXError(.EADDRNOTAVAIL)
         }
         self.descriptor = descriptor
-        port = Int(UInt16(bigEndian: address.sin_port))
+        self.port = Int(UInt16(bigEndian: address.sin_port))
     }
 
     deinit { close(descriptor) }

@@ -49,8 +49,10 @@ package struct S3Failure: Sendable {
         case "SlowDown", "TooManyRequests", "RequestLimitExceeded", "Throttling", "ThrottlingException",
             "BandwidthLimitExceeded", "ServiceUnavailable":
             return .throttled
-        case "QuotaExceeded", "InsufficientCapacity", "XMinioStorageFull", "InsufficientStorage": return .full
-        case "EntityTooLarge", "KeyTooLongError", "NotImplemented": return .notSupported
+        // No request of ours is larger than S3 allows: it is another limit, such as a quota of OpenStack Swift's.
+        case "QuotaExceeded", "InsufficientCapacity", "XMinioStorageFull", "InsufficientStorage", "EntityTooLarge":
+            return .full
+        case "KeyTooLongError", "NotImplemented": return .notSupported
         case "BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest", "IncompleteBody",
             "XAmzContentChecksumMismatch":
             return .damaged
@@ -69,9 +71,8 @@ package struct S3Failure: Sendable {
         case 401, 403: .denied
         case 404: .notFound
         case 408: .timedOut
-        case 413: .notSupported
         case 429, 503: .throttled
-        case 507: .full
+        case 413, 507: .full
         case 301, 307, 308, 400, 405: .invalidConfiguration
         default: .failed
         }
@@ -88,6 +89,7 @@ package struct S3Failure: Sendable {
         switch code {
         case "SignatureDoesNotMatch": text += "; the secret key is not the one of the access key"
         case "RequestTimeTooSkewed": text += "; put this machine's clock right"
+        case "EntityTooLarge": text += "; a quota is used up, or the server has a limit for one object: make room there"
         default: break
         }
         return text

@@ -53,7 +53,7 @@ package enum HTTPStatus {
         case 410: "gone"
         case 411: "a length is wanted"
         case 412: "a precondition failed"
-        case 413: "the content is too large"
+        case 413: "the content is too large, or there is no room for it: a limit or a quota"
         case 414: "the address is too long"
         case 416: "no such range"
         case 423: "locked"
