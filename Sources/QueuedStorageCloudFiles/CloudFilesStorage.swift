@@ -23,6 +23,7 @@ public final class CloudFilesStorage: Sendable {
     public let configuration: Configuration
     let account: Account
     let gate = NameGate()
+    private let time: any TimeSource
     private let temporaryURLKey: Secret?
     private let info = Mutex<ServerInfo?>(nil)
 
@@ -33,7 +34,11 @@ public final class CloudFilesStorage: Sendable {
     ///   - password: The user's key or password.
     ///   - temporaryURLKey: The account's or container's key for addresses that are valid for a while.
     /// - Throws: `StorageError` with `invalidConfiguration` that names the option that is wrong.
-    public init(_ configuration: Configuration, password: Secret, temporaryURLKey: Secret? = nil) throws {
+    public convenience init(_ configuration: Configuration, password: Secret, temporaryURLKey: Secret? = nil) throws {
+        try self.init(configuration, password: password, temporaryURLKey: temporaryURLKey, time: SystemTime())
+    }
+
+    init(_ configuration: Configuration, password: Secret, temporaryURLKey: Secret?, time: any TimeSource) throws {
         try configuration.validate()
         guard !password.value.isEmpty else {
             throw StorageError(
@@ -46,6 +51,7 @@ public final class CloudFilesStorage: Sendable {
         }
         self.configuration = configuration
         self.temporaryURLKey = temporaryURLKey
+        self.time = time
         let transport = Transport(options: configuration.transportOptions)
         account = Account(
             session: Session(configuration.authentication(password, transport)),
@@ -134,7 +140,7 @@ extension CloudFilesStorage {
     func serverInfo() async throws -> ServerInfo {
         if let known = info.withLock({ $0 }) { return known }
         let login = try await account.session.login()
-        let found = try await ServerInfo.ask(login.login.storageURL, account.transport)
+        let found = try await ServerInfo.ask(login.login.storageURL, account.transport, time)
         info.withLock { $0 = found }
         return found
     }
@@ -142,14 +148,14 @@ extension CloudFilesStorage {
     /// The address of a file that anybody may read until it runs out.
     func temporaryURL(_ target: Target, key: Secret) async throws -> String {
         let login = try await account.session.login()
-        let digest = try await serverInfo().temporaryURLDigest
-        let expires = Int(Date().timeIntervalSince1970) + configuration.urlExpires
+        let info = try await serverInfo()
+        let expires = Int(info.now(time).timeIntervalSince1970) + configuration.urlExpires
         return TemporaryURL(
             storageURL: login.login.storageURL,
             path: "\(configuration.container)/\(target.object)",
             encodedPath: path(target.object),
             expires: expires,
-            digest: digest
+            digest: info.temporaryURLDigest
         ).signed(key)
     }
 }

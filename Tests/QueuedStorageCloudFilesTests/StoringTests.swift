@@ -1,3 +1,4 @@
+import FoundationEssentials
 @testable import QueuedStorageCloudFiles
 import QueuedStorageCore
 import QueuedStorageTransport
@@ -244,6 +245,23 @@ import Testing
         await #expect(throws: StorageError.self) { try await storage.url("../x") }
     }
 
+    @Test(arguments: [-86_400.0, 86_400])
+    func `a temporary address is valid though our clock is wrong, and not for longer`(seconds: Double) async throws {
+        let server = try await TestServer.shared("openstack-swift")
+        let key = Secret("key-of-the-container")
+        let storage = try CloudFilesStorage.tested(server, temporaryURLKey: key, time: WrongTime(seconds)) {
+            $0.container = "skewed"
+        }
+        try await storage.post(["X-Container-Meta-Temp-URL-Key": key.value])
+        _ = try await storage.store(.text("shared"), as: "a", options: StoreOptions(replaces: true))
+
+        let url = try await storage.url("a")
+
+        #expect(try await Transport().send(TransportRequest("GET", url)).status == 200)
+        let expires = try #require(url.firstMatch(of: /temp_url_expires=([0-9]+)/).flatMap { Double($0.1) })
+        #expect(abs(expires - Date().timeIntervalSince1970 - 3600) < 600)
+    }
+
     @Test func `without a key an address needs a base`() async throws {
         let server = try await TestServer.shared("openstack-swift")
         let plain = try CloudFilesStorage.tested(server)
@@ -263,4 +281,17 @@ import Testing
         #expect(try await storage.open("copies/new ü").collect() == bytes)
         #expect(try await storage.fields("copies/new ü")["Content-Type"] == "image/png")
     }
+}
+
+/// The machine's time, with a clock on the wall that is wrong.
+private struct WrongTime: TimeSource {
+    private let seconds: Double
+
+    init(_ seconds: Double) { self.seconds = seconds }
+
+    var now: Date { Date().addingTimeInterval(seconds) }
+
+    var bootMilliseconds: Int64 { SystemTime().bootMilliseconds }
+
+    func sleep(for duration: Duration) async throws { try await Task.sleep(for: duration) }
 }

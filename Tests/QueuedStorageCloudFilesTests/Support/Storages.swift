@@ -12,6 +12,7 @@ extension CloudFilesStorage {
         user: String? = nil,
         password: String? = nil,
         temporaryURLKey: Secret? = nil,
+        time: any TimeSource = SystemTime(),
         _ change: (inout Configuration) -> Void = { _ in }
     ) throws -> CloudFilesStorage {
         var configuration = Configuration(
@@ -26,7 +27,8 @@ extension CloudFilesStorage {
         return try CloudFilesStorage(
             configuration,
             password: Secret(password ?? server["password"]),
-            temporaryURLKey: temporaryURLKey
+            temporaryURLKey: temporaryURLKey,
+            time: time
         )
     }
 
