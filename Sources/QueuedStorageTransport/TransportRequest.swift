@@ -12,6 +12,8 @@ package struct TransportRequest: Sendable {
     package var body: Body
     /// Who asks.
     package var credentials: Credentials?
+    /// Who asks, where the credentials don't say it: the password is the one that `.netrc` has for this user, or none.
+    package var user: String?
     /// How many redirects are followed; they are answers if 0.
     package var maxRedirects = 0
     /// Whether the body waits for the server's `100 Continue`, for a second at most.
@@ -37,6 +39,14 @@ package struct TransportRequest: Sendable {
         self.url = url
         self.headers = headers
         self.body = body
+    }
+
+    /// The address with the user in it.
+    ///
+    /// That is where libcurl looks for whose password it wants of `.netrc`; with `CURLOPT_USERNAME` it asks for none.
+    var urlWithUser: String {
+        guard credentials == nil, let user, let scheme = url.firstRange(of: "://") else { return url }
+        return "\(url[..<scheme.upperBound])\(user.percentEncoded())@\(url[scheme.upperBound...])"
     }
 
     /// What a request sends.
@@ -106,8 +116,6 @@ package enum TransportSetting: Hashable, Sendable {
     case connectOnly
     /// Any numeric option, by its number.
     case number(option: UInt32, Int)
-    /// Any text option, by its number.
-    case text(option: UInt32, String)
 
     /// What of a connection must be encrypted.
     package enum TLSUse: Int, Sendable {

@@ -7,6 +7,7 @@ struct DAVClient: Sendable {
     private let origin: String
     private let base: [String]
     private let credentials: TransportRequest.Credentials?
+    private let user: String?
 
     init(_ options: WebDAVOptions) {
         var transportOptions = TransportOptions()
@@ -21,6 +22,7 @@ struct DAVClient: Sendable {
         origin = options.origin
         base = options.components
         credentials = options.password.map { .init(user: options.user ?? "", password: $0) }
+        user = options.user
     }
 
     /// The address of a file or directory; one of a directory ends in a slash, as some servers demand.
@@ -45,6 +47,7 @@ struct DAVClient: Sendable {
             body: body
         )
         request.credentials = credentials
+        request.user = user
         request.progress = progress
         return try await transport.send(request)
     }

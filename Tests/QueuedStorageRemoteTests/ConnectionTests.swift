@@ -7,7 +7,9 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct ConnectionTests {
     private func check(
         _ place: RealRemote.Place,
+        as remote: String? = nil,
         environment: [String: String]? = nil,
+        files: [String: String] = [:],
         secret: String? = nil
     ) async throws -> Outcome {
         var outcome = Outcome()
@@ -18,13 +20,14 @@ import Testing
                 storages:
                   default:
                     local: local
-                    remote: '\(place.url)'
+                    remote: \(remote ?? "'\(place.url)'")
                 """,
                 to: "c.yaml"
             )
+            for (name, text) in files { try sandbox.write(text, to: name) }
             outcome = try await sandbox.run(
                 ["config", "check", "--connect", "--config", "c.yaml"],
-                environment: environment ?? place.environment
+                environment: (environment ?? place.environment).merging(["HOME": sandbox.path]) { $1 }
             )
         }
         for secret in [place.secret, secret].compactMap({ $0 }) {
@@ -44,6 +47,47 @@ import Testing
 
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(outcome.text.contains("storage default: reached, logged in, written, read and deleted in"))
+    }
+
+    @Test(arguments: RealRemote.allCases)
+    func `a remote that is written as a type with its options works, too`(_ remote: RealRemote) async throws {
+        let (server, place) = (try await remote.server, try await place(remote))
+        let yaml = remote.yaml(on: server, file: String(place.url.trimmingPrefix("sqlite://")))
+
+        let outcome = try await check(place, as: yaml)
+        let mistaken = try await check(place, as: yaml.replacing("}", with: ", colour: blue}"))
+
+        #expect(outcome.status == 0, "\(outcome.text) \(outcome.errors)")
+        #expect(outcome.text.contains("storage default: reached, logged in, written, read and deleted in"))
+        #expect(mistaken.status == 3, "\(mistaken.text)")
+        #expect(mistaken.errors.contains("colour"), "\(mistaken.text) \(mistaken.errors)")
+    }
+
+    @Test(arguments: [RealRemote.ftp, .ftpEncrypted, .webDAV, .couchDB])
+    func `a password in the home directory's .netrc lets in, and a wrong one doesn't`(
+        _ remote: RealRemote
+    ) async throws {
+        let (server, place) = (try #require(try await remote.server), try await place(remote))
+        let netrc = { (password: String) in
+            [
+                ".netrc": """
+                machine 127.0.0.1 login somebody password theirs
+                machine 127.0.0.1 login \(server["user"]) password "\(password)"
+
+                """
+            ]
+        }
+
+        let right = try await check(place, environment: [:], files: netrc(server["password"]))
+        let wrong = try await check(place, environment: [:], files: netrc("wr0ng-one"), secret: "wr0ng-one")
+        let none = try await check(place, environment: [:])
+
+        #expect(right.status == 0, "\(right.text) \(right.errors)")
+        #expect(right.text.contains("storage default: reached, logged in, written, read and deleted in"))
+        for outcome in [wrong, none] {
+            #expect(outcome.status == 3, "\(outcome.text) \(outcome.errors)")
+            #expect(outcome.text.contains("storage default: reached, but it doesn't let this user"), "\(outcome.text)")
+        }
     }
 
     @Test(arguments: RealRemote.allCases.filter(\.checksSecret))

@@ -48,7 +48,7 @@ package enum RealRemote: String, CaseIterable, Sendable {
         return try FaultyProxy(toAll: [port] + Array(first...last))
     }
 
-    /// Whether whoever wants to get in needs a secret that `qstore` is given; OpenSSH has a key of its own.
+    /// Whether whoever wants to get in needs a secret that `qstore` is given; OpenSSH's has a key.
     package var hasSecret: Bool { ![.sftp, .mogileFS, .sqlite].contains(self) }
 
     /// What the server checks of the secret; moto takes any.

@@ -95,6 +95,7 @@ final class Database: Sendable {
         } else if let user = configuration.user, let password {
             request.credentials = TransportRequest.Credentials(user: user, password: password)
         }
+        if cookie == nil { request.user = configuration.user }
         request.progress = call.progress
         request.totalTimeout = call.totalTimeout
         return request

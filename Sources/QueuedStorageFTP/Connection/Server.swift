@@ -106,6 +106,7 @@ final class Server: Sendable {
         let encoded = (isAbsolute ? "%2F" : "") + rest
         var request = TransportRequest("GET", "\(scheme)://\(host):\(port)/\(encoded)", body: body)
         request.credentials = credentials
+        request.user = user
         request.settings = settings
         return request
     }
@@ -128,8 +129,6 @@ final class Server: Sendable {
             // How long the server may take to connect (CURLOPT_ACCEPTTIMEOUT_MS).
             settings.append(.number(option: 212, Int(max(1, options.connectTimeout.milliseconds))))
         }
-        // The password is `.netrc`'s (CURLOPT_USERNAME).
-        if credentials == nil, let user { settings.append(.text(option: 10_173, user)) }
         return settings
     }
 

@@ -9,7 +9,7 @@ extension Transfer {
         let request = exchange.request
         handle.collectErrors()
         setCallbacks()
-        handle.set(CURLOPT_URL, request.url)
+        handle.set(CURLOPT_URL, request.urlWithUser)
         handle.set(CURLOPT_PROTOCOLS_STR, "http,https,ftp,ftps")
         handle.set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
         handle.set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
@@ -144,7 +144,6 @@ extension Transfer {
             handle.set(CURLOPT_CONNECT_ONLY, true)
             handle.isUsedUp = true
         case .number(let option, let value): handle.set(CURLoption(option), value)
-        case .text(let option, let value): handle.set(CURLoption(option), value)
         }
     }
 }
