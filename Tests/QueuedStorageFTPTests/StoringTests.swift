@@ -106,6 +106,21 @@ import Testing
         #expect(try await storage.list("").files.count == 8)
     }
 
+    @Test(arguments: [ServerKind.plain, .encrypted])
+    func `keeps 64 MiB`(_ kind: ServerKind) async throws {
+        let storage = try await kind.storage(ownDirectory())
+        let bytes = pattern(64 << 20)
+
+        let stored = try await storage.store(.bytes(bytes), as: "large.bin", options: StoreOptions())
+
+        #expect(stored.size == 64 << 20)
+        #expect(try await storage.size("large.bin") == 64 << 20)
+        #expect(try await storage.open("large.bin").collect() == bytes)
+        let end = Int64(64 << 20) - 1000..<Int64(64 << 20)
+        #expect(try await storage.open("large.bin", range: end).collect() == Array(bytes.suffix(1000)))
+        try await storage.delete("large.bin")
+    }
+
     @Test func `a server's checksum proves what was stored`() async throws {
         let storage = try await ServerKind.hashing.storage(ownDirectory())
 

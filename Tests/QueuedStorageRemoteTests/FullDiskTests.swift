@@ -15,12 +15,12 @@ import Testing
             try bench.sandbox.write(content, to: "large.bin")
             _ = try await bench.run(["save", name, "large.bin", "--task", "TransferAndDelete"])
 
-            let failed = try await bench.run(["worker", "--once", "--retries", "0"])
+            let failed = try await bench.run(["worker", "--once", "--retries", "0", "--durability-grace", "0s"])
             let row = try await bench.file(name)
             let local = try await bench.run(["get", name])
             try await server.obey("make-room")
             let retried = try await bench.ask(["retry", "--failed"])
-            let next = try await bench.run(["worker", "--once"])
+            let next = try await bench.run(["worker", "--once", "--durability-grace", "0s"])
 
             #expect(failed.status == 1, "\(failed.text) \(failed.errors)")
             #expect(row["state"] as? String == "failed")

@@ -1,6 +1,6 @@
 import FoundationEssentials
 import QueuedStorageCore
-import QueuedStorageWebDAV
+@testable import QueuedStorageWebDAV
 import Synchronization
 import TestSupport
 import Testing
@@ -62,6 +62,24 @@ struct WebDAVFaultTests {
         }
         _ = try await storage.store(.stream(Pattern(size: 8 << 20), size: 8 << 20), as: "a", options: StoreOptions())
         #expect(try await storage.size("a") == 8 << 20)
+    }
+
+    @Test(arguments: DAVServer.allCases)
+    func `what a process that died left is found and removed`(_ server: DAVServer) async throws {
+        let storage = try await server.storage()
+        _ = try await storage.store(.text("kept"), as: "kept", options: StoreOptions())
+        var options = storage.options
+        options.directory += "/\(WebDAVStorage.temporaries.joined(separator: "/"))"
+        _ = try await WebDAVStorage(options).store(.text("left"), as: "dead", options: StoreOptions())
+
+        let found = try await storage.leftovers()
+
+        #expect(found.map(\.id) == ["dead"])
+        #expect(found.first?.byteCount == 4)
+        #expect(abs(found.first?.touchedAt?.timeIntervalSinceNow ?? .infinity) < 3600)
+        for leftover in found + found { try await storage.remove(leftover) }
+        #expect(try await storage.leftovers().isEmpty)
+        #expect(try await storage.size("kept") == 4)
     }
 
     @Test(arguments: DAVServer.allCases)
