@@ -92,7 +92,11 @@ import Testing
         #expect([.offline, .failed].contains(errors[0]?.code))
         #expect(errors[1]?.code == .offline)
         try await server.startAgain()
-        // The stand-in forgot everything, which the storage notices.
+        #expect(try await storage.bytes("a.txt") == [1])
+        try await server.stop()
+        try await server.obey("forget")
+        try await server.startAgain()
+        // Not even the indexes are there any more, which the storage notices.
         #expect(try await !storage.exists("a.txt"))
         try await storage.store([2], as: "a.txt")
         #expect(try await storage.bytes("a.txt") == [2])
