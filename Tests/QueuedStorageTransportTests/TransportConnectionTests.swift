@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// How many connections there are, and through whom they go.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TransportConnectionTests {
     /// Answers each request with its target, for as long as the connection lasts.
     private func echoingServer() throws -> ScriptedServer {

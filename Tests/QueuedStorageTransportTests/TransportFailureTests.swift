@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What goes wrong on the way, and how it is told.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TransportFailureTests {
     private func failure(_ request: TransportRequest, _ options: TransportOptions = .init()) async -> StorageError? {
         await #expect(throws: StorageError.self) {

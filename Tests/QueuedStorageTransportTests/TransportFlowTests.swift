@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Back-pressure, cancellation, and answers that come before the request is sent.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TransportFlowTests {
     @Test func `a reader that waits makes the server wait`() async throws {
         let stalled = Promise<Int>()

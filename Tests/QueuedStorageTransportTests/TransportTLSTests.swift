@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Who may claim to be a server.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TransportTLSTests {
     private func get(_ server: TLSServer, authorities: String?) async throws -> Int {
         var options = TransportOptions()

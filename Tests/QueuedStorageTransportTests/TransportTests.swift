@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TransportTests {
     @Test func `brings an answer with its fields and its content`() async throws {
         let server = try ScriptedServer { connection in

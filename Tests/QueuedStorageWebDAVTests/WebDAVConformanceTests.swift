@@ -5,7 +5,7 @@ import QueuedStorageWebDAV
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct WebDAVConformanceTests {
     @Test(arguments: DAVServer.allCases, StorageRequirement.all)
     func meets(_ server: DAVServer, _ requirement: StorageRequirement) async throws {

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What goes wrong between the storage and a server.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct WebDAVFaultTests {
     private func code(_ act: () async throws -> some Any) async -> StorageError.Code? {
         let error = await #expect(throws: StorageError.self) { _ = try await act() }

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The whole way of a file, from the save to the last read.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct WebDAVMainJobTests {
     @Test(arguments: DAVServer.allCases)
     func `a saved file is transferred, proven, deleted here, and read from there`(_ server: DAVServer) async throws {
