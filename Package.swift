@@ -210,7 +210,6 @@ let package = Package(
         .executableTarget(
             name: "QueuedStorageCLI",
             dependencies: [
-                "CLinux",
                 "QueuedStorageCloudFiles",
                 "QueuedStorageCouchDB",
                 "QueuedStorageDatabase",
@@ -355,6 +354,7 @@ let package = Package(
         .executableTarget(
             name: "qstore-bench",
             dependencies: [
+                "CLinux",
                 "QueuedStorageCloudFiles",
                 "QueuedStorageCore",
                 "QueuedStorageFTP",

@@ -149,8 +149,6 @@ void clinux_ignore_sigio(void) {
     }
 }
 
-int clinux_syncfs(int descriptor) { RETRYING(syncfs(descriptor)); }
-
 int64_t clinux_filesystem_type(int descriptor) {
     struct statfs status;
     if (fstatfs(descriptor, &status) != 0) return -1;

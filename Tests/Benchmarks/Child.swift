@@ -43,6 +43,18 @@ final class Child: Sendable {
 
     deinit { close(output) }
 
+    /// Runs a program to its end.
+    static func run(_ executable: String, _ arguments: [String]) throws {
+        let status = try Child(executable, arguments, isQuiet: true).wait()
+        guard status == 0 else { throw Failure(description: "\(executable) ended with \(status)") }
+    }
+
+    /// The path of a program that the shell would find; nil if there is none.
+    static func executable(_ name: String) -> String? {
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        return folders.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    }
+
     /// The next line of its output.
     func line() async throws -> String {
         try await blocking { [output] in
@@ -71,6 +83,21 @@ final class Child: Sendable {
         var status: CInt = 0
         while waitpid(id, &status, 0) < 0, errno == EINTR {}
         return status & 0x7f == 0 ? Int(status >> 8) & 0xff : -Int(status & 0x7f)
+    }
+
+    /// The processor time that it has used, in seconds, and how often one of its threads has woken up.
+    var usage: (seconds: Double, wakeUps: Int) {
+        let text = (try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8)) ?? ""
+        // What stands before the last parenthesis is the program's name; user and system time are fields 14 and 15.
+        let fields = (text.split(separator: ")").last ?? "").split(separator: " ")
+        let ticks = fields.count > 12 ? (Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0) : 0
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/task")) ?? []
+        let wakeUps = threads.map { thread in
+            let status = (try? String(contentsOfFile: "/proc/\(id)/task/\(thread)/status", encoding: .utf8)) ?? ""
+            let line = status.split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches:") } ?? ""
+            return line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0
+        }
+        return (ticks / Double(sysconf(CInt(_SC_CLK_TCK))), wakeUps.reduce(0, +))
     }
 
     /// The most memory that it has had so far, in bytes.

@@ -19,7 +19,10 @@ struct Installation: Sendable {
     /// Where files wait until they are dropped: on the inbox's file system.
     var waiting: String { "\(directory)/waiting" }
 
-    init(_ directory: String) throws {
+    /// What tells the command of all this.
+    var flags: [String] { [inbox, "--local", local, "--remote", remote, "--database", database] }
+
+    init(_ directory: String, task: any TransferTask = .transfer) throws {
         self.directory = directory
         for folder in ["inbox", "local", "remote", "waiting"] {
             try FileManager.default.createDirectory(
@@ -33,6 +36,7 @@ struct Installation: Sendable {
             local: FileSystemStorage(location: "\(directory)/local"),
             remote: FileSystemStorage(location: "\(directory)/remote"),
             catalog: catalog,
+            task: task,
             environment: [:]
         )
     }

@@ -40,9 +40,12 @@ extension Plan {
                     }
                 )
             }
+            func row(_ title: String, _ times: [Double], aim: String? = nil) -> Row {
+                Row(.cost(title, "ms", aim: aim), ours: Samples(name: "qstore", values: times.map { $0 * 1000 }))
+            }
             return [
-                .time("count what a catalog of \(count) files holds", counting.median),
-                .time("qstore status of \(count) files (wanted: < 100 ms)", commands.median),
+                row("count what a catalog of \(count) files holds", counting),
+                row("qstore status of \(count) files", commands, aim: "< 100 ms"),
             ]
         }
     }
@@ -53,33 +56,20 @@ extension Plan {
         return try await withDirectory { directory in
             let installation = try Installation(directory)
             try installation.prepare(count, size: 1 << 10, in: installation.inbox)
-            let child = try Child(
-                qstore,
-                [
-                    "watch", installation.inbox, "--local", installation.local, "--remote", installation.remote,
-                    "--database", installation.database,
-                ],
-                isQuiet: true
-            )
+            let child = try Child(qstore, ["watch"] + installation.flags, isQuiet: true)
             let took = try await seconds { try await waitUntilTransferred(count, installation, by: child) }
             let peak = child.peakMemory
             let status = child.stop()
             guard status == 0 else { throw Child.Failure(description: "qstore watch ended with \(status)") }
             return [
-                Row(
-                    what: "memory of qstore watch, \(count) files (wanted: < 150 MB)",
-                    ours: "\((Double(peak) / 1e6).rounded(toPlaces: 0)) MB"
-                ),
-                Row(
-                    what: "  and how many of them it brought to the remote",
-                    ours: "\((Double(count) / took).rounded(toPlaces: 0)) files/s"
-                ),
+                Row(.cost("memory of qstore watch, \(count) files", "MB", aim: "< 150 MB"), Double(peak) / 1e6),
+                Row(.rate("  and how many of them it brought to the remote", "files/s"), Double(count) / took),
             ]
         }
     }
 
     /// Waits until a process has brought all files to the remote, of whichever storage.
-    private func waitUntilTransferred(_ count: Int, _ installation: Installation, by child: Child) async throws {
+    func waitUntilTransferred(_ count: Int, _ installation: Installation, by child: Child) async throws {
         while true {
             let transferred = try await installation.catalog.counts().compactMap { $0.counts[.remote] }.reduce(0, +)
             guard transferred < count else { return }

@@ -88,11 +88,7 @@ struct TransportCommand: AsyncParsableCommand {
         say("\(what): \(rate), \(processor.rounded(toPlaces: 2)) s of CPU, \(residentSize()) MiB resident at most")
     }
 
-    private func usage() -> Double {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return [usage.ru_utime, usage.ru_stime].map { Double($0.tv_sec) + Double($0.tv_usec) / 1e6 }.reduce(0, +)
-    }
+    private func usage() -> Double { Double(clock()) / Double(CLOCKS_PER_SEC) }
 
     private func residentSize() -> Int {
         var usage = rusage()

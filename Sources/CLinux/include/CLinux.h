@@ -103,9 +103,6 @@ void clinux_ignore_sigio(void);
 
 // MARK: File systems
 
-/// Writes out everything that a file system has in memory (syncfs(2)).
-int clinux_syncfs(int descriptor);
-
 /// The kind of file system that a descriptor is on: `f_type` of statfs(2); -1 on error.
 int64_t clinux_filesystem_type(int descriptor);
 
