@@ -143,6 +143,15 @@ extension CatalogTransaction {
         return true
     }
 
+    func removeForeign(_ name: String, in storage: String, _ act: () throws -> Void) throws -> Bool {
+        let isOurs =
+            try file(name, in: storage) != nil
+            || db.first(SQL.deletedFile, [storage, name]) { _ in true } ?? false
+        guard !isOurs else { return false }
+        try act()
+        return true
+    }
+
     /// Whether a file has the name, the generation and the place still that it was recorded with.
     private func hasPlace(_ file: StoredFile) throws -> Bool {
         guard let row = try self.file(id: file.id), row.place != nil else { return false }

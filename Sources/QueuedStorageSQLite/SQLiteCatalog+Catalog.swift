@@ -115,6 +115,14 @@ extension SQLiteCatalog: Catalog {
         try await writer.write(isolated: true) { try $0.removeLocal(file, act) }
     }
 
+    public func removeForeign(
+        _ name: String,
+        in storage: String,
+        _ act: @escaping @Sendable () throws -> Void
+    ) async throws -> Bool {
+        try await writer.write(isolated: true) { try $0.removeForeign(name, in: storage, act) }
+    }
+
     // MARK: Jobs
 
     public func queueTransfer(

@@ -146,6 +146,20 @@ extension CatalogRequirement {
                 try require(places.withLock { $0 }, is: [file.place], "places")
                 try require(try await probe.catalog.file(id: file.id) == nil, "the row is left")
             },
+            CatalogRequirement("removes what lies under a name only if no file has it") { probe in
+                let file = try await probe.record()
+                let removals = Mutex(0)
+                func remove(_ name: String) async throws -> Bool {
+                    try await probe.catalog.removeForeign(name, in: "photos") { removals.withLock { $0 += 1 } }
+                }
+
+                try require(try await !remove(file.name), "it was said to have removed a file's bytes")
+                _ = try await probe.catalog.delete(file.name, in: "photos")
+                try require(try await !remove(file.name), "it was said to have removed a deleted file's bytes")
+                try require(removals.withLock { $0 }, is: 0, "removals")
+                try require(try await remove("foreign.txt"), "it was said to have removed nothing")
+                try require(removals.withLock { $0 }, is: 1, "removals")
+            },
             CatalogRequirement("keeps the local copy if removing it fails") { probe in
                 let (file, _) = try await probe.file(.remote)
 

@@ -188,6 +188,17 @@ public protocol Catalog: Sendable {
     /// - Throws: What `act` throws, and then nothing is changed; else ``CatalogError``.
     func removeLocal(_ file: StoredFile, _ act: @escaping @Sendable (StoredFile) throws -> Void) async throws -> Bool
 
+    /// Removes local bytes that lie under a name which no file has.
+    ///
+    /// - Parameters:
+    ///   - name: The name.
+    ///   - storage: The storage's alias.
+    ///   - act: Removes the bytes; nobody can record a file under the name meanwhile.
+    /// - Returns: Whether `act` was called: not if a file has the name, or a deleted one still has bytes under it.
+    /// - Throws: What `act` throws; else ``CatalogError``.
+    func removeForeign(_ name: String, in storage: String, _ act: @escaping @Sendable () throws -> Void) async throws
+        -> Bool
+
     // MARK: Jobs
 
     /// Queues a file's transfer: for a delayed, cancelled or failed one, now or later.

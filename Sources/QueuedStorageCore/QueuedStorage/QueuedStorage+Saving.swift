@@ -233,12 +233,7 @@ extension QueuedStorage {
     ///   either side throws.
     public func delete(_ name: String) async throws {
         try await start()
-        guard let deleted = try await catalog.delete(name, in: alias) else {
-            guard try await !isBeingDeleted(name) else { return }
-            try await local.delete(name)
-            if try await catalog.remoteNames([name], in: alias).isEmpty { try await remote.delete(name) }
-            return
-        }
+        guard let deleted = try await catalog.delete(name, in: alias) else { return try await deleteForeign(name) }
         do {
             try await removeLocal(deleted)
         } catch {
@@ -248,6 +243,22 @@ extension QueuedStorage {
                 metadata: ["storage": "\(alias)", "name": "\(name)", "error": "\(error)"]
             )
         }
+    }
+
+    /// Deletes what lies under a name that no file has.
+    private func deleteForeign(_ name: String) async throws {
+        let local = local
+        do {
+            // Under the catalog's lock, as a file may be saved under the name at this very moment.
+            let isForeign = try await catalog.removeForeign(name, in: alias) {
+                try local.removeCopy(name, place: nil)
+                try local.sync(names: [name], places: [])
+            }
+            guard isForeign else { return }
+        } catch let error as StorageError where error.code == .isDirectory || error.code == .invalidName {
+            try await local.delete(name)
+        }
+        if try await catalog.remoteNames([name], in: alias).isEmpty { try await remote.delete(name) }
     }
 
     /// Removes the local bytes of a file that is deleted, or on the remote.
