@@ -11,12 +11,19 @@ extension QueuedStorage {
         if let sha256 = job.plannedObject?.sha256 { return sha256 }
         guard let file = job.file, file.hasLocal else { return nil }
         if file.state != .deleting, file.generation == job.generation {
-            return try await localSHA256(file.name, place: file.place)?.sha256
+            let found = try await localSHA256(file.name, place: file.place)
+            // What has the name may be a later content by now; who put it there has noted what was there before.
+            guard try await catalog.file(id: file.id)?.generation == file.generation else { throw unknownYet(file) }
+            return found?.sha256
         }
         // Whoever deletes or replaces the file is about to note it.
         guard file.generation == job.generation + 1, file.state == .deleting || (file.replaces && file.place != nil)
         else { return nil }
-        throw StorageError(
+        throw unknownYet(file)
+    }
+
+    private func unknownYet(_ file: StoredFile) -> StorageError {
+        StorageError(
             .failed,
             name: file.name,
             "the former content of \"\(file.name)\" hasn't been compared with what lies on the remote yet"

@@ -82,7 +82,8 @@ public final class TransferContext: Sendable {
 
     /// The local bytes, open: what happens to their name meanwhile doesn't change them.
     ///
-    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if the local copy is gone.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/notFound`` if the local copy is gone; another error if the file was
+    ///   replaced or deleted since the attempt began.
     public func content() async throws -> FileContent {
         let (local, file) = (local, file)
         var content = try await blocking {
@@ -93,6 +94,9 @@ public final class TransferContext: Sendable {
                 return try local.content(of: file.name, place: nil)
             }
         }
+        // What has the name may be another content by now, or another file's. If the row is the same after the opening, what was
+        // opened is its own: bytes give way only after the commit that says so.
+        guard let now = try await catalog.file(id: file.id), now.generation == file.generation else { throw LostJob() }
         content.contentType = file.contentType
         return content
     }
