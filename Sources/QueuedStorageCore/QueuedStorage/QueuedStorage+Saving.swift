@@ -266,7 +266,11 @@ extension QueuedStorage {
         let local = local
         if file.state == .deleting { try await noteFormerSHA256(file) }
         _ = try await catalog.removeLocal(file) { row in
-            try local.removeCopy(row.name, place: row.place)
+            do {
+                try local.removeCopy(row.name, place: row.place)
+            } catch let error as StorageError where error.code == .isDirectory {
+                // The bytes went before, without a commit, and the name has become a directory since.
+            }
             try local.sync(names: [row.name], places: row.place.map { [$0] } ?? [])
         }
     }
