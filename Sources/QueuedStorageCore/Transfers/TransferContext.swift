@@ -97,6 +97,13 @@ public final class TransferContext: Sendable {
         // What has the name may be another content by now, or another file's. If the row is the same after the opening, what was
         // opened is its own: bytes give way only after the commit that says so.
         guard let now = try await catalog.file(id: file.id), now.generation == file.generation else { throw LostJob() }
+        guard now.name == file.name else {
+            throw StorageError(
+                .failed,
+                name: file.name,
+                "\"\(file.name)\" is called \"\(now.name)\" now; it is tried again"
+            )
+        }
         content.contentType = file.contentType
         return content
     }
