@@ -23,8 +23,11 @@ LARGE_FLAGS ?=
 CRASH_FLAGS ?=
 FAULTS_FLAGS ?=
 POWERLOSS_FLAGS ?=
+SIM_FLAGS ?=
+SEEDS ?= 1000
+FROM ?= 1
 
-.PHONY: help run build test lint examples docs bench bench-remotes large evidence crash faults powerloss install clean swift
+.PHONY: help run build test lint examples docs bench bench-remotes large evidence crash faults powerloss sim install clean swift
 .DEFAULT_GOAL := help
 
 help:
@@ -112,6 +115,11 @@ faults: evidence ## Let each call of qstore fail once, with each error, and chec
 
 powerloss: evidence ## Build what a power loss may leave, recover, and check; then without each sync
 	.build/release/qstore-evidence powerloss $(POWERLOSS_FLAGS)
+
+sim: swift ## Simulate SEEDS=10000 histories from FROM=1 on, with all that can go wrong, and check each step
+	@.ci/packages build
+	$(SWIFT) build -c release --product qstore-evidence
+	.build/release/qstore-evidence sim --from $(FROM) --seeds $(SEEDS) $(SIM_FLAGS)
 
 install: build ## Install qstore below PREFIX (/usr/local)
 	install -D -m 755 .build/release/qstore $(DESTDIR)$(PREFIX)/bin/qstore

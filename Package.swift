@@ -420,12 +420,19 @@ let package = Package(
             path: "Tests/Faults",
             cSettings: [.define("_GNU_SOURCE")]
         ),
+        .target(
+            name: "CScheduler",
+            path: "Tests/Scheduler",
+            cSettings: [.define("_GNU_SOURCE")]
+        ),
         .executableTarget(
             name: "qstore-evidence",
             dependencies: [
-                "QueuedStorageCore", "QueuedStorageModels", "QueuedStorageSQLite", "TestSupport",
+                "CScheduler", "QueuedStorageCore", "QueuedStorageModels", "QueuedStorageSQLite",
+                "QueuedStorageTesting", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Evidence",
             swiftSettings: swiftSettings

@@ -9,6 +9,8 @@ package struct CommitSeams: Sendable {
     package var reopen: @Sendable (String) throws -> DatabaseQueue
     /// Waits a little for a database that others have locked; is told how often it was tried.
     package var pause: @Sendable (Int) -> Void
+    /// Runs what the writer and the readers do, later and in this order; on threads of their own if nil.
+    package var perform: (@Sendable (_ work: @escaping @Sendable () -> Void) -> Void)?
 
     /// Makes the seams that are SQLite's own, or others.
     ///
@@ -16,6 +18,7 @@ package struct CommitSeams: Sendable {
     ///   - commit: Commits the open transaction.
     ///   - reopen: Opens another connection to the database with a path.
     ///   - pause: Waits a little for a database that others have locked.
+    ///   - perform: Runs what the writer and the readers do; on threads of their own if nil.
     package init(
         commit: @escaping @Sendable (Database) throws -> Void = { try $0.commit() },
         reopen: @escaping @Sendable (String) throws -> DatabaseQueue = { path in
@@ -23,10 +26,12 @@ package struct CommitSeams: Sendable {
             configuration.busyMode = .timeout(10)
             return try DatabaseQueue(path: path, configuration: configuration)
         },
-        pause: @escaping @Sendable (Int) -> Void = { _ in usleep(.random(in: 5_000...15_000)) }
+        pause: @escaping @Sendable (Int) -> Void = { _ in usleep(.random(in: 5_000...15_000)) },
+        perform: (@Sendable (_ work: @escaping @Sendable () -> Void) -> Void)? = nil
     ) {
         self.commit = commit
         self.reopen = reopen
         self.pause = pause
+        self.perform = perform
     }
 }

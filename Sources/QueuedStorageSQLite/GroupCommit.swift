@@ -29,6 +29,8 @@ final class GroupCommit: Sendable {
     private static let batchLimit = 1000
 
     let pool: DatabasePool
+    /// Runs work in the thread's place.
+    var perform: (@Sendable (_ work: @escaping @Sendable () -> Void) -> Void)? { seams.perform }
     private let token = UUID().uuidString.lowercased()
     private let sequence = Atomic<Int64>(0)
     private let seams: CommitSeams
@@ -83,7 +85,8 @@ final class GroupCommit: Sendable {
             defer { queue.isDraining = true }
             return !queue.isDraining
         }
-        if begins { thread.async { self.drain() } }
+        guard begins else { return }
+        if let perform { perform { self.drain() } } else { thread.async { self.drain() } }
     }
 
     private func drain() {

@@ -180,6 +180,12 @@ extension SQLiteCatalog {
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
+            if let perform = writer.perform {
+                return perform { [pool] in
+                    let result = Result { try pool.read(body) }
+                    continuation.resume(with: result.mapError { CatalogError.explaining($0, path: pool.path) })
+                }
+            }
             // GRDB's own async read would throw when the task is cancelled.
             pool.asyncRead { [path = pool.path] database in
                 continuation.resume(

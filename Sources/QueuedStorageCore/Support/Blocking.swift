@@ -4,11 +4,37 @@ private import Synchronization
 /// The threads on which blocking calls wait; Swift's cooperative threads never do.
 private let blockingQueue = DispatchQueue(label: "queued-storage.blocking", attributes: .concurrent)
 
+/// What a program that decides by itself what runs when puts in place of those threads.
+package enum BlockingCalls {
+    /// Waits until the call may be made, on the thread that asks for it.
+    package typealias Gate = @Sendable () async throws -> Void
+
+    /// A type of its own: a function that a generic mutex holds is wrapped anew with each access.
+    private struct Guard {
+        var gate: Gate?
+    }
+
+    private static let isGuarded = Atomic(false)
+    private static let guarded = Mutex(Guard())
+
+    /// Makes all blocking calls of this process wait at a gate, and then on the thread of their caller.
+    package static func stay(behind gate: @escaping Gate) {
+        guarded.withLock { $0.gate = gate }
+        isGuarded.store(true, ordering: .releasing)
+    }
+
+    fileprivate static var current: Gate? { isGuarded.load(ordering: .acquiring) ? guarded.withLock { $0.gate } : nil }
+}
+
 /// Runs a blocking call on a thread that may block.
 ///
 /// The call isn't interrupted when the task is cancelled: what it began, it ends.
 package func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-    try await withCheckedThrowingContinuation { continuation in
+    if let gate = BlockingCalls.current {
+        try await gate()
+        return try body()
+    }
+    return try await withCheckedThrowingContinuation { continuation in
         blockingQueue.async { continuation.resume(with: Result(catching: body)) }
     }
 }

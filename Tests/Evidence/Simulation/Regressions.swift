@@ -1,0 +1,14 @@
+/// Seeds whose histories have broken a promise, each with what was wrong with the code then.
+///
+/// A seed is a history of one version of the simulation: what is added to it makes another history of the same seed. So
+/// each fault has a test of its own, too, where the code is that had it.
+enum Regressions {
+    static let seeds: [UInt64] = [
+        // A file that was saved while somebody deleted its name, which nobody had yet, lost its bytes.
+        6, 29, 36,
+        // A worker read late, and sent what had got the file's name meanwhile; a deletion compared with that.
+        11, 76, 112, 259,
+        // A deletion whose name had become a directory didn't end.
+        325,
+    ]
+}
