@@ -27,11 +27,15 @@ final class EngineLoop {
             for command in commands { carryOut(command) }
             var running: Int32 = 0
             curl_multi_perform(multi, &running)
+            // When an FTP server answers at once, libcurl may have read the answer and wait for nothing: only the next call
+            // goes on, such as to connect where the answer said.
+            let hasFTP = active.values.contains { !$0.isHTTP }
+            if hasFTP { curl_multi_perform(multi, &running) }
             handOn()
             endDone()
             checkIdle()
             // A call to wake up that came meanwhile ends the wait at once.
-            curl_multi_poll(multi, nil, 0, active.isEmpty ? 3_600_000 : 500, nil)
+            curl_multi_poll(multi, nil, 0, active.isEmpty ? 3_600_000 : hasFTP ? 20 : 500, nil)
         }
         let stopped = StorageError(.failed, "The transport was closed.")
         for transfer in active.values {

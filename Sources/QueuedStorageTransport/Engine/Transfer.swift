@@ -29,10 +29,11 @@ final class Transfer {
     private var progress: (sent: Int64, received: Int64, queued: Int32, lines: Int) = (0, 0, 0, 0)
     private var progressAt: Int64?
 
-    var isHTTP: Bool { exchange.request.url.lowercasedPrefix(4) == "http" }
+    let isHTTP: Bool
 
     init(_ exchange: Exchange, _ handle: EasyHandle, hasNews: @escaping (Transfer) -> Void) {
         self.exchange = exchange
+        isHTTP = exchange.request.url.lowercasedPrefix(4) == "http"
         self.handle = handle
         self.hasNews = hasNews
     }
