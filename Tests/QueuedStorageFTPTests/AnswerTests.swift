@@ -182,7 +182,7 @@ import Testing
         })
         let storage = try server.storage {
             $0.connections = 1
-            $0.idleTimeout = .seconds(2)
+            $0.idleTimeout = .seconds(5)
         }
         let content = FileContent.bytes([UInt8](repeating: 0, count: 64 << 20))
 
