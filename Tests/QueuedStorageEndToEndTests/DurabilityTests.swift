@@ -1,5 +1,6 @@
 import FoundationEssentials
 import QueuedStorageCore
+import QueuedStorageSQLite
 import TestSupport
 import Testing
 
@@ -124,6 +125,29 @@ import Testing
             let reachable = try bench {}
             try await reachable.work()
             #expect(reachable.tree("local").isEmpty)
+        }
+    }
+
+    @Test func `nothing is sent again of which a dead process has removed the local bytes already`() async throws {
+        try await withTemporaryDirectory { directory in
+            // Nobody knows the checksum but who reads the bytes.
+            let remote = TestRemote(
+                FileSystemStorage(location: "\(directory)/remote"),
+                isDurable: false,
+                afterStore: { StoredObject(name: $0.name, size: $0.size) }
+            )
+            let bench = try Bench(directory, remote: remote, task: .transferAndDelete, time: time)
+            _ = try await bench.storage.save("f.txt", .text("x"))
+            try await bench.work()
+            try await bench.local.delete("f.txt")
+
+            time.advance(by: .seconds(61))
+            try await bench.work()
+
+            let file = try #require(try await bench.catalog.file("f.txt", in: "files"))
+            #expect(file.state == .remote)
+            #expect(!file.hasLocal)
+            #expect(try await bench.text("f.txt") == "x")
         }
     }
 

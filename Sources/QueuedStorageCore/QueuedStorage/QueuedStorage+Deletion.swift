@@ -21,14 +21,30 @@ extension QueuedStorage {
     /// Where the remote can't promise that what it confirmed survives a loss of power, its copy is compared once more:
     /// a file that it has lost since, or holds damaged, is transferred again instead.
     func removeSpareLocal(_ file: StoredFile) async throws {
-        guard file.state == .remote, await !trustsRemote, try await !remoteStillHas(file) else {
-            return try await removeLocal(file)
-        }
+        // Who died after removing the bytes, and before saying so, left nothing that could be sent again.
+        guard file.state == .remote, await !trustsRemote, try await hasLocalBytes(file),
+            try await !remoteStillHas(file)
+        else { return try await removeLocal(file) }
         guard try await catalog.requeueLost(file, dueAt: time.now) else { return }
         logger.error(
             "the remote has lost a file, or damaged it, after it had confirmed it; it is transferred again",
             metadata: ["storage": "\(alias)", "name": "\(file.name)", "remoteName": "\(file.remoteName ?? file.name)"]
         )
+    }
+
+    private func hasLocalBytes(_ file: StoredFile) async throws -> Bool {
+        let local = local
+        return try await blocking {
+            for place in file.place == nil ? [nil] : [file.place, nil] {
+                do {
+                    _ = try local.content(of: file.name, place: place)
+                    return true
+                } catch let error as StorageError where error.code == .notFound {
+                    continue
+                }
+            }
+            return false
+        }
     }
 
     private func remoteStillHas(_ file: StoredFile) async throws -> Bool {
