@@ -97,6 +97,22 @@ extension CatalogTransaction {
         }
     }
 
+    /// Claims the removal of what the remote has under a name that is no file's, so that none gets it meanwhile.
+    ///
+    /// The job and the name belong to a file that never was: its number is the job's, below 0.
+    ///
+    /// - Returns: Nil if the name is a file's, or may become one's.
+    func claimForeignDeletion(of name: String, in storage: String, under lease: Lease) throws -> TransferJob? {
+        guard try db.first(SQL.hasRemoteName, [storage, name], { _ in true }) == nil,
+            try db.first(SQL.hasLateAttempt, [storage, name], { _ in true }) == nil
+        else { return nil }
+        try db.run(SQL.insertForeignDeletion, [storage, name, now, now, now])
+        let id = db.lastInsertedRowID
+        try db.run(SQL.numberForeignDeletion, [id])
+        try db.run(SQL.planName, [storage, name, -id, 1])
+        return try claim(id, under: lease, now: now)
+    }
+
     /// Plans the name that a file shall get on the remote: its own, if no other content has it there.
     ///
     /// - Returns: Nil if the job waits from now on, because its own name is about to be free.

@@ -143,13 +143,18 @@ extension CatalogTransaction {
         return true
     }
 
-    func removeForeign(_ name: String, in storage: String, _ act: () throws -> Void) throws -> Bool {
+    func deleteForeign(
+        _ name: String,
+        in storage: String,
+        lease: Lease,
+        _ act: () throws -> Void
+    ) throws -> TransferJob? {
         let isOurs =
             try file(name, in: storage) != nil
             || db.first(SQL.deletedFile, [storage, name]) { _ in true } ?? false
-        guard !isOurs else { return false }
+        guard !isOurs else { return nil }
         try act()
-        return true
+        return try claimForeignDeletion(of: name, in: storage, under: lease)
     }
 
     /// Whether a file has the name, the generation and the place still that it was recorded with.

@@ -83,6 +83,11 @@ enum SQL {
         INSERT INTO qstore_job (kind, storage, file, generation, task, remoteName, dueAt, delaySetAt, createdAt) \
         VALUES ('transfer', ?, ?, ?, ?, ?, ?, ?, ?)
         """
+    static let insertForeignDeletion = """
+        INSERT INTO qstore_job (kind, storage, file, generation, task, remoteName, dueAt, delaySetAt, createdAt) \
+        VALUES ('deleteRemote', ?, 0, 1, 'deleteRemote', ?, ?, ?, ?)
+        """
+    static let numberForeignDeletion = "UPDATE qstore_job SET file = -id WHERE id = ?"
     static let deleteLocalDeletion = "DELETE FROM qstore_job WHERE file = ? AND kind = 'deleteLocal'"
     static let transferOfFile = "SELECT id, dueAt FROM qstore_job WHERE file = ? AND kind = 'transfer'"
     static let retryTransfer = """
@@ -228,7 +233,8 @@ enum SQL {
         fileByID, fileByName, deletedFile, unsettled, hasPlace, insertFile, replaceFile, insertTake, take,
         deleteTake,
         renameFile, settleFile, deleteFile, localIsGone, remoteIsLost,
-        setFileState, insertTransfer, insertRepeatedTransfer, insertLocalDeletion, deleteLocalDeletion, transferOfFile,
+        setFileState, insertTransfer, insertRepeatedTransfer, insertLocalDeletion, insertForeignDeletion,
+        numberForeignDeletion, deleteLocalDeletion, transferOfFile,
         retryTransfer, hastenTransfer, retaskTransfer,
         retryDeletions, repairDelays, dueJobs, jobWithFile, claimJob, deferTransfer, planName,
         hasRemoteName, nameHolder, unplanName, keepUpload,

@@ -115,12 +115,13 @@ extension SQLiteCatalog: Catalog {
         try await writer.write(isolated: true) { try $0.removeLocal(file, act) }
     }
 
-    public func removeForeign(
+    public func deleteForeign(
         _ name: String,
         in storage: String,
+        lease: Lease,
         _ act: @escaping @Sendable () throws -> Void
-    ) async throws -> Bool {
-        try await writer.write(isolated: true) { try $0.removeForeign(name, in: storage, act) }
+    ) async throws -> TransferJob? {
+        try await writer.write(isolated: true) { try $0.deleteForeign(name, in: storage, lease: lease, act) }
     }
 
     // MARK: Jobs

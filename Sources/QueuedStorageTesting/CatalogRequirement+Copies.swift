@@ -149,16 +149,52 @@ extension CatalogRequirement {
             CatalogRequirement("removes what lies under a name only if no file has it") { probe in
                 let file = try await probe.record()
                 let removals = Mutex(0)
-                func remove(_ name: String) async throws -> Bool {
-                    try await probe.catalog.removeForeign(name, in: "photos") { removals.withLock { $0 += 1 } }
+                func remove(_ name: String) async throws -> TransferJob? {
+                    let lease = Lease(token: "T1", bootID: "boot", until: 10_000)
+                    return try await probe.catalog.deleteForeign(name, in: "photos", lease: lease) {
+                        removals.withLock { $0 += 1 }
+                    }
                 }
 
-                try require(try await !remove(file.name), "it was said to have removed a file's bytes")
+                try require(try await remove(file.name) == nil, "it was to remove a file's bytes")
                 _ = try await probe.catalog.delete(file.name, in: "photos")
-                try require(try await !remove(file.name), "it was said to have removed a deleted file's bytes")
+                try require(try await remove(file.name) == nil, "it was to remove a deleted file's bytes")
                 try require(removals.withLock { $0 }, is: 0, "removals")
-                try require(try await remove("foreign.txt"), "it was said to have removed nothing")
+                let job = try unwrap(try await remove("foreign.txt"), "the removal")
                 try require(removals.withLock { $0 }, is: 1, "removals")
+                try require(job.kind, is: .deleteRemote, "kind")
+                try require(job.remoteName, is: "foreign.txt", "name on the remote")
+                try require(try await remove("foreign.txt") == nil, "two were to remove what the remote has")
+            },
+            CatalogRequirement("gives no file a name on the remote that a foreign one is being removed from") { probe in
+                let lease = Lease(token: "T1", bootID: "boot", until: 10_000)
+                let removal = try unwrap(
+                    try await probe.catalog.deleteForeign("a.txt", in: "photos", lease: lease) {},
+                    "the removal"
+                )
+                try await probe.record("a.txt")
+                try require(try await probe.claim().isEmpty, "the name was given away")
+
+                try require(try await probe.catalog.completeDeletion(removal.ticket), "the removal didn't count")
+
+                try require(try await probe.claimOne().remoteName, is: "a.txt", "name on the remote")
+            },
+            CatalogRequirement("has a foreign file's removal done by another when its lease has lapsed") { probe in
+                let lease = Lease(token: "T1", bootID: "boot", until: 10)
+                _ = try await probe.catalog.deleteForeign("a.txt", in: "photos", lease: lease) {}
+                let rescued = try await probe.catalog.rescue(
+                    deadTokens: ["T1"],
+                    storages: ["photos"],
+                    bootID: "boot",
+                    now: 11
+                )
+                try require(rescued, is: 1, "rescued jobs")
+
+                let job = try await probe.claimOne(.deleteRemote, probe.request(token: "T2", until: 1000))
+
+                try require(job.remoteName, is: "a.txt", "name on the remote")
+                try require(try await probe.catalog.completeDeletion(job.ticket), "the removal didn't count")
+                try require(try await probe.catalog.remoteNames(["a.txt"], in: "photos").isEmpty, "the name is kept")
             },
             CatalogRequirement("keeps the local copy if removing it fails") { probe in
                 let (file, _) = try await probe.file(.remote)

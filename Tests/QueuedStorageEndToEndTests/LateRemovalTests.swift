@@ -19,4 +19,50 @@ import Testing
             #expect(try await bench.text("d/e.txt") == "new")
         }
     }
+
+    @Test func `nobody gets a name on the remote as long as it is being freed there`() async throws {
+        let (started, starting) = AsyncStream<Void>.makeStream()
+        let (goOn, goingOn) = AsyncStream<Void>.makeStream()
+        try await withBench(
+            remote: { directory in
+                TestRemote(
+                    FileSystemStorage(location: directory),
+                    beforeDelete: {
+                        starting.yield()
+                        for await _ in goOn { break }
+                    }
+                )
+            },
+            task: .transferAndDelete
+        ) { bench in
+            async let deleting: Void = bench.storage.delete("f.txt")
+            for await _ in started { break }
+            _ = try await bench.storage.save("f.txt", .text("x"))
+            try await bench.work()
+            #expect(bench.tree("remote").isEmpty)
+
+            goingOn.finish()
+            try await deleting
+            try await bench.work()
+
+            #expect(bench.tree("remote") == ["f.txt"])
+            #expect(try await bench.text("f.txt") == "x")
+        }
+    }
+
+    @Test func `what couldn't be freed on the remote is said, and left`() async throws {
+        try await withBench(
+            remote: { directory in
+                TestRemote(FileSystemStorage(location: directory), beforeDelete: { throw StorageError.unreachable })
+            }
+        ) { bench in
+            _ = try await bench.remote.base.store(.text("foreign"), as: "f.txt", options: StoreOptions())
+
+            await #expect(throws: StorageError.self) { try await bench.storage.delete("f.txt") }
+            try await bench.work()
+
+            #expect(bench.tree("remote") == ["f.txt"])
+            #expect(try await bench.catalog.remoteNames(["f.txt"], in: "files").isEmpty)
+        }
+    }
 }

@@ -188,16 +188,24 @@ public protocol Catalog: Sendable {
     /// - Throws: What `act` throws, and then nothing is changed; else ``CatalogError``.
     func removeLocal(_ file: StoredFile, _ act: @escaping @Sendable (StoredFile) throws -> Void) async throws -> Bool
 
-    /// Removes local bytes that lie under a name which no file has.
+    /// Removes the local bytes under a name that no file has, and claims the removal of what the remote has under it.
+    ///
+    /// No file is recorded under the name until `act` has ended, and none gets the name on the remote until the removal has.
     ///
     /// - Parameters:
     ///   - name: The name.
     ///   - storage: The storage's alias.
-    ///   - act: Removes the bytes; nobody can record a file under the name meanwhile.
-    /// - Returns: Whether `act` was called: not if a file has the name, or a deleted one still has bytes under it.
-    /// - Throws: What `act` throws; else ``CatalogError``.
-    func removeForeign(_ name: String, in storage: String, _ act: @escaping @Sendable () throws -> Void) async throws
-        -> Bool
+    ///   - lease: The lease to put on the removal; when it lapses, a worker does it.
+    ///   - act: Removes the bytes, synced.
+    /// - Returns: The claimed `deleteRemote` job. Nil if there is nothing to do: a file has the name, or what is left of a
+    ///   deleted one; or on the remote a file has it, is planned to get it, or had it until its deletion is done.
+    /// - Throws: What `act` throws, and then nothing is changed; else ``CatalogError``.
+    func deleteForeign(
+        _ name: String,
+        in storage: String,
+        lease: Lease,
+        _ act: @escaping @Sendable () throws -> Void
+    ) async throws -> TransferJob?
 
     // MARK: Jobs
 

@@ -1,6 +1,6 @@
 import Logging
 
-/// The end of a local copy, once the remote has the file.
+/// The end of a local copy once the remote has the file, and of files that nobody knows.
 extension QueuedStorage {
     /// How long the local copy stays after a transfer that deletes it.
     var graceBeforeDeletion: Duration {
@@ -57,5 +57,36 @@ extension QueuedStorage {
         } catch let error as StorageError where [.notFound, .isDirectory].contains(error.code) {
             return false
         }
+    }
+
+    /// Deletes what lies under a name that no file has, on both sides.
+    func deleteForeign(_ name: String) async throws {
+        let (local, until) = (local, time.bootMilliseconds + 60_000)
+        let lease = try await blocking { Lease(token: try local.token(), bootID: Boot.id, until: until) }
+        var job: TransferJob?
+        do {
+            // Under the catalog's lock, as a file may be saved under the name at this very moment.
+            job = try await catalog.deleteForeign(name, in: alias, lease: lease) {
+                try local.removeCopy(name, place: nil)
+                try local.sync(names: [name], places: [])
+            }
+        } catch let error as StorageError where error.code == .isDirectory || error.code == .invalidName {
+            try await local.delete(name)
+            job = try await catalog.deleteForeign(name, in: alias, lease: lease) {}
+        }
+        guard let job else { return }
+        do {
+            try await removeRemote(job)
+        } catch {
+            // Whoever asked is told, and asks again: nothing is deleted behind his back.
+            try await end(job)
+            throw error
+        }
+        try await end(job)
+    }
+
+    private func end(_ job: TransferJob) async throws {
+        guard try await !catalog.completeDeletion(job.ticket) else { return }
+        try await catalog.acknowledgeLoss(of: job.ticket)
     }
 }

@@ -245,22 +245,6 @@ extension QueuedStorage {
         }
     }
 
-    /// Deletes what lies under a name that no file has.
-    private func deleteForeign(_ name: String) async throws {
-        let local = local
-        do {
-            // Under the catalog's lock, as a file may be saved under the name at this very moment.
-            let isForeign = try await catalog.removeForeign(name, in: alias) {
-                try local.removeCopy(name, place: nil)
-                try local.sync(names: [name], places: [])
-            }
-            guard isForeign else { return }
-        } catch let error as StorageError where error.code == .isDirectory || error.code == .invalidName {
-            try await local.delete(name)
-        }
-        if try await catalog.remoteNames([name], in: alias).isEmpty { try await remote.delete(name) }
-    }
-
     /// Removes the local bytes of a file that is deleted, or on the remote.
     package func removeLocal(_ file: StoredFile) async throws {
         let local = local

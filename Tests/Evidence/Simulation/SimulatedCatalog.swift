@@ -153,12 +153,13 @@ extension SimulatedCatalog: Catalog {
         try await ask("removeLocal \(file.name)") { try await $0.removeLocal(file, act) }
     }
 
-    func removeForeign(
+    func deleteForeign(
         _ name: String,
         in storage: String,
+        lease: Lease,
         _ act: @escaping @Sendable () throws -> Void
-    ) async throws -> Bool {
-        try await ask("removeForeign \(name)") { try await $0.removeForeign(name, in: storage, act) }
+    ) async throws -> TransferJob? {
+        try await ask("deleteForeign \(name)") { try await $0.deleteForeign(name, in: storage, lease: lease, act) }
     }
 
     func lastFileID() async throws -> Int64 { try await ask("lastFileID") { try await $0.lastFileID() } }

@@ -9,6 +9,7 @@ final class TestRemote: ExclusiveStorage, DurableStorage, LocalPathStorage {
     private let beforeStore: @Sendable (String, Int) async throws -> Void
     private let afterStore: @Sendable (StoredObject) async throws -> StoredObject
     private let beforeRead: @Sendable () throws -> Void
+    private let beforeDelete: @Sendable () async throws -> Void
     let isDurable: Bool
     private let asked = Mutex<[String]>([])
 
@@ -18,18 +19,21 @@ final class TestRemote: ExclusiveStorage, DurableStorage, LocalPathStorage {
     ///   - base: What keeps the files.
     ///   - isDurable: Whether it promises durability.
     ///   - beforeRead: Is called before a file is opened or its size is asked for.
+    ///   - beforeDelete: Is called before a file is deleted.
     ///   - beforeStore: Is told the name, and the number of the attempt from 1; an error fails the attempt.
     ///   - afterStore: Is told what was stored, and may say something else.
     init(
         _ base: FileSystemStorage,
         isDurable: Bool = true,
         beforeRead: @escaping @Sendable () throws -> Void = {},
+        beforeDelete: @escaping @Sendable () async throws -> Void = {},
         beforeStore: @escaping @Sendable (String, Int) async throws -> Void = { _, _ in },
         afterStore: @escaping @Sendable (StoredObject) async throws -> StoredObject = { $0 }
     ) {
         self.base = base
         self.isDurable = isDurable
         self.beforeRead = beforeRead
+        self.beforeDelete = beforeDelete
         self.beforeStore = beforeStore
         self.afterStore = afterStore
     }
@@ -64,6 +68,7 @@ final class TestRemote: ExclusiveStorage, DurableStorage, LocalPathStorage {
     }
     func delete(_ name: String) async throws {
         note("delete")
+        try await beforeDelete()
         try await base.delete(name)
     }
     func exists(_ name: String) async throws -> Bool {
