@@ -194,7 +194,9 @@ extension QueuedStorage {
                 }
             }
         } catch {
-            // The save has happened: reads find the bytes at their place, and recovery gives them their name.
+            // The save has happened: reads find the bytes at their place, and who settles next, or recovery, gives them
+            // their name.
+            placeLater(file, request)
             logger.warning(
                 "a saved file could not be given its name yet",
                 metadata: ["storage": "\(alias)", "name": "\(file.name)", "error": "\(error)"]

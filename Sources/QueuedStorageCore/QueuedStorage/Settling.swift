@@ -9,6 +9,8 @@ struct Settling {
     static let delay = Duration.milliseconds(100)
 
     var files: [StoredFile] = []
+    /// Files that were saved, and couldn't be given their names.
+    var unplaced: [(file: StoredFile, request: SaveRequest)] = []
     var isScheduled = false
 }
 
@@ -69,8 +71,9 @@ extension QueuedStorage {
     /// again with the next save, by the rounds of a ``TransferWorker`` (every ``WorkerOptions/rescueInterval``), and in
     /// the end by the recovery of the next process that starts.
     package func settle() async throws {
+        try await placeAgain()
         let files = settling.withLock { settling in
-            defer { settling = Settling() }
+            defer { settling = Settling(unplaced: settling.unplaced) }
             return settling.files
         }
         guard !files.isEmpty else { return }
@@ -83,6 +86,31 @@ extension QueuedStorage {
         } catch {
             settling.withLock { $0.files += files }
             throw error
+        }
+    }
+
+    /// Leaves it to who settles next to give a saved file its name.
+    func placeLater(_ file: StoredFile, _ request: SaveRequest) {
+        settling.withLock { $0.unplaced.append((file, request)) }
+    }
+
+    /// Gives saved files their names that couldn't get them before; those that still can't, wait on.
+    private func placeAgain() async throws {
+        let unplaced = settling.withLock { settling in
+            defer { settling.unplaced = [] }
+            return settling.unplaced
+        }
+        for (index, waiting) in unplaced.enumerated() {
+            do {
+                let now = try await catalog.file(id: waiting.file.id)
+                guard let now, now.generation == waiting.file.generation, now.place == waiting.file.place else {
+                    continue
+                }
+                _ = try await finish(now, waiting.request)
+            } catch {
+                settling.withLock { $0.unplaced += unplaced[index...] }
+                throw error
+            }
         }
     }
 }
