@@ -61,6 +61,7 @@ extension QueuedStorage {
 
     /// Deletes what lies under a name that no file has, on both sides.
     func deleteForeign(_ name: String) async throws {
+        guard name != "" else { throw FileName.refusal(name, "a file's name must be given to delete it") }
         let (local, until) = (local, time.bootMilliseconds + 60_000)
         let lease = try await blocking { Lease(token: try local.token(), bootID: Boot.id, until: until) }
         var job: TransferJob?
