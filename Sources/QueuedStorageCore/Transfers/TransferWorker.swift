@@ -168,7 +168,8 @@ public final class TransferWorker: Service {
 
     private func claim(_ aliases: [String], _ tasks: [String: Set<String>], limit: Int) async throws -> Int {
         let jobs = try await catalog.claim(try await claimRequest(aliases, tasks, limit: limit))
-        schedule.withLock { $0.add(jobs) }
+        let unwanted = schedule.withLock { $0.add(jobs) }
+        if !unwanted.isEmpty { toRelease.withLock { $0 += unwanted.map(\.ticket) } }
         return jobs.count
     }
 

@@ -39,7 +39,14 @@ struct WorkerSchedule {
         return isDraining ? [] : Set(intervals.keys).subtracting(limited(now: now)).subtracting(claimed)
     }
 
-    mutating func add(_ jobs: [TransferJob]) { waiting += jobs }
+    /// Takes on what was claimed.
+    ///
+    /// - Returns: What it has no use for: all, if the worker was asked to stop while the claim was on its way.
+    mutating func add(_ jobs: [TransferJob]) -> [TransferJob] {
+        if isDraining { return jobs }
+        waiting += jobs
+        return []
+    }
 
     /// The next job to start, if one may start now.
     mutating func start(now: Int64) -> RunningJob? {
