@@ -35,15 +35,12 @@ extension QueuedStorage {
     private func hasLocalBytes(_ file: StoredFile) async throws -> Bool {
         let local = local
         return try await blocking {
-            for place in file.place == nil ? [nil] : [file.place, nil] {
-                do {
-                    _ = try local.content(of: file.name, place: place)
-                    return true
-                } catch let error as StorageError where error.code == .notFound {
-                    continue
-                }
+            do {
+                _ = try local.contentNow(of: file.name, place: file.place)
+                return true
+            } catch let error as StorageError where error.code == .notFound {
+                return false
             }
-            return false
         }
     }
 

@@ -48,14 +48,7 @@ extension QueuedStorage {
     func localSHA256(_ name: String, place: String?) async throws -> (size: Int64, sha256: String)? {
         let local = local
         do {
-            let reader = try await blocking {
-                do {
-                    return try local.content(of: name, place: place).reader(range: nil)
-                } catch let error as StorageError where error.code == .notFound && place != nil {
-                    // It was placed since the row was read.
-                    return try local.content(of: name, place: nil).reader(range: nil)
-                }
-            }
+            let reader = try await blocking { try local.contentNow(of: name, place: place).reader(range: nil) }
             guard let size = reader.size else { return nil }
             return (size, try await reader.sha256())
         } catch let error as StorageError {

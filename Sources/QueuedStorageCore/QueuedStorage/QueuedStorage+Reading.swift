@@ -120,13 +120,7 @@ extension QueuedStorage {
     private func openLocal(_ file: StoredFile, _ range: Range<Int64>?) async throws -> FileReader? {
         let local = local
         do {
-            return try await blocking {
-                do {
-                    return try local.content(of: file.name, place: file.place).reader(range: range)
-                } catch let error as StorageError where error.code == .notFound && file.place != nil {
-                    return try local.content(of: file.name, place: nil).reader(range: range)
-                }
-            }
+            return try await blocking { try local.contentNow(of: file.name, place: file.place).reader(range: range) }
         } catch let error as StorageError where error.code == .notFound {
             return nil
         }

@@ -137,6 +137,17 @@ public protocol LocalStorage: Storage {
     func register(_ folder: DropFolderRegistration) throws
 }
 
+extension LocalStorage {
+    /// The bytes of a file whose row was read a while ago: it may have been placed since.
+    func contentNow(of name: String, place: String?) throws -> FileContent {
+        do {
+            return try content(of: name, place: place)
+        } catch let error as StorageError where error.code == .notFound && place != nil {
+            return try content(of: name, place: nil)
+        }
+    }
+}
+
 /// What a dead process left in a location; nobody else can take it over as long as this value lives.
 public final class DeadToken: Sendable {
     /// The dead process's token.

@@ -86,14 +86,7 @@ public final class TransferContext: Sendable {
     ///   replaced or deleted since the attempt began.
     public func content() async throws -> FileContent {
         let (local, file) = (local, file)
-        var content = try await blocking {
-            do {
-                return try local.content(of: file.name, place: file.place)
-            } catch let error as StorageError where error.code == .notFound && file.place != nil {
-                // It was placed since the row was read.
-                return try local.content(of: file.name, place: nil)
-            }
-        }
+        var content = try await blocking { try local.contentNow(of: file.name, place: file.place) }
         // What has the name may be another content by now, or another file's. If the row is the same after the opening, what was
         // opened is its own: bytes give way only after the commit that says so.
         guard let now = try await catalog.file(id: file.id), now.generation == file.generation else { throw LostJob() }
