@@ -24,10 +24,11 @@ CRASH_FLAGS ?=
 FAULTS_FLAGS ?=
 POWERLOSS_FLAGS ?=
 SIM_FLAGS ?=
+FIRE_FLAGS ?=
 SEEDS ?= 1000
 FROM ?= 1
 
-.PHONY: help run build test lint examples docs bench bench-remotes large evidence crash faults powerloss sim install clean swift
+.PHONY: help run build test lint examples docs bench bench-remotes large evidence crash faults powerloss sim fire install clean swift
 .DEFAULT_GOAL := help
 
 help:
@@ -120,6 +121,10 @@ sim: swift ## Simulate SEEDS=10000 histories from FROM=1 on, with all that can g
 	@.ci/packages build
 	$(SWIFT) build -c release --product qstore-evidence
 	.build/release/qstore-evidence sim --from $(FROM) --seeds $(SEEDS) $(SIM_FLAGS)
+
+fire: evidence ## Drop 100,000 files in every way while watchers are killed and lose events; FIRE_FLAGS='--files 5000' for a try
+	.build/release/qstore-evidence fire $(FIRE_FLAGS)
+	.build/release/qstore-evidence fire --watchers 2 --workers 3 $(FIRE_FLAGS)
 
 install: build ## Install qstore below PREFIX (/usr/local)
 	install -D -m 755 .build/release/qstore $(DESTDIR)$(PREFIX)/bin/qstore

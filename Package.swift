@@ -428,7 +428,7 @@ let package = Package(
         .executableTarget(
             name: "qstore-evidence",
             dependencies: [
-                "CScheduler", "QueuedStorageCore", "QueuedStorageModels", "QueuedStorageSQLite",
+                "CLinux", "CScheduler", "QueuedStorageCore", "QueuedStorageModels", "QueuedStorageSQLite",
                 "QueuedStorageTesting", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRDB", package: "GRDB.swift"),

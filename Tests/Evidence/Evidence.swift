@@ -11,6 +11,9 @@ struct Evidence: AsyncParsableCommand {
             a file, a directory or the database. The exit code is 1 if a promise was broken; what was broken is printed with \
             the command that repeats it alone.
             """,
-        subcommands: [CrashCommand.self, FaultsCommand.self, PowerLossCommand.self, SimCommand.self, SaveModel.self]
+        subcommands: [
+            CrashCommand.self, FaultsCommand.self, PowerLossCommand.self, SimCommand.self, FireCommand.self,
+            SaveModel.self,
+        ]
     )
 }

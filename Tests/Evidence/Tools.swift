@@ -33,7 +33,7 @@ struct Tools: ParsableArguments {
 
     var qstorePath: String { qstore?.absolutePath ?? Self.beside("qstore") }
 
-    private static func beside(_ name: String) -> String {
+    static func beside(_ name: String) -> String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         return URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent(name).path
     }
