@@ -27,8 +27,10 @@ SIM_FLAGS ?=
 FIRE_FLAGS ?=
 SEEDS ?= 1000
 FROM ?= 1
+ROUNDS ?= 100000
+FUZZ_TARGETS := $(patsubst Tests/%/HostileInputTests.swift,%,$(wildcard Tests/*/HostileInputTests.swift))
 
-.PHONY: help run build test lint examples docs bench bench-remotes large evidence crash faults powerloss sim fire install clean swift
+.PHONY: help run build test lint examples docs bench bench-remotes large evidence crash faults powerloss sim fire fuzz install clean swift
 .DEFAULT_GOAL := help
 
 help:
@@ -125,6 +127,18 @@ sim: swift ## Simulate SEEDS=10000 histories from FROM=1 on, with all that can g
 fire: evidence ## Drop 100,000 files in every way while watchers are killed and lose events; FIRE_FLAGS='--files 5000' for a try
 	.build/release/qstore-evidence fire $(FIRE_FLAGS)
 	.build/release/qstore-evidence fire --watchers 2 --workers 3 $(FIRE_FLAGS)
+
+fuzz: swift ## Let everything that reads read ROUNDS=1000000 hostile inputs, from the seed FROM=1 on
+	@.ci/packages build test
+	$(SWIFT) build --build-tests
+	@rm -rf .build/fuzz
+	@for target in $(FUZZ_TARGETS); do \
+		echo "Fuzzing $$target"; \
+		QSTORE_FUZZ_ROUNDS=$(ROUNDS) QSTORE_FUZZ_SEED=$(FROM) \
+			$(SWIFT) test --skip-build --disable-xctest --filter "^$$target\.HostileInputTests" || failed=1; \
+	done; \
+	for input in .build/fuzz/*; do [ ! -e "$$input" ] || echo "An input that broke something: $$input" >&2; done; \
+	[ -z "$$failed" ]
 
 install: build ## Install qstore below PREFIX (/usr/local)
 	install -D -m 755 .build/release/qstore $(DESTDIR)$(PREFIX)/bin/qstore

@@ -323,7 +323,7 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: ["CLinux"],
+            dependencies: ["CLinux", "QueuedStorageCore"],
             path: "Tests/Support",
             swiftSettings: swiftSettings
         ),
