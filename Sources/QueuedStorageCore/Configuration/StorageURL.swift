@@ -23,27 +23,27 @@ public struct StorageURL: Hashable, Sendable {
             (self.scheme, user, authority, path, query) = (nil, nil, "", text, nil)
             return
         }
-        let authorityEnd = address.firstIndex { "/?#".contains($0) } ?? address.endIndex
+        let authorityEnd = address.utf8.firstIndex { "/?#".utf8.contains($0) } ?? address.endIndex
         var authority = address[..<authorityEnd]
         var rest = address[authorityEnd...]
         var user: String?
-        if let at = authority.lastIndex(of: "@") {
+        if let at = authority.utf8.lastIndex(of: UInt8(ascii: "@")) {
             let credentials = authority[..<at]
-            guard !credentials.contains(":"), !credentials.lowercased().contains("%3a") else {
-                throw StorageURLError(
-                    "has a password in it, which would end up in process lists, logs and backups; "
-                        + "leave it out of the URL, and give it in the environment or in a file"
-                )
+            guard !credentials.utf8.contains(UInt8(ascii: ":")), !credentials.lowercased().contains("%3a") else {
+                throw Self.hasPassword
             }
             guard let decoded = Self.decoded(credentials) else {
                 throw StorageURLError("has a user with a % that isn't followed by two hexadecimal digits of UTF-8 text")
             }
             user = decoded
-            authority = authority[authority.index(after: at)...]
+            authority = authority[authority.utf8.index(after: at)...]
+        } else if rest.utf8.contains(UInt8(ascii: "@")), Self.hasOddPort(authority) {
+            // USER:PASSWORD@ with a slash, a question mark or a # in the password.
+            throw Self.hasPassword
         }
         var query: String?
-        if let mark = rest.firstIndex(of: "?") {
-            query = String(rest[rest.index(after: mark)...])
+        if let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?")) {
+            query = String(rest[rest.utf8.index(after: mark)...])
             rest = rest[..<mark]
         }
         guard let path = Self.decoded(rest) else {
@@ -56,8 +56,21 @@ public struct StorageURL: Hashable, Sendable {
         self.query = query
     }
 
+    private static let hasPassword = StorageURLError(
+        "has a password in it, which would end up in process lists, logs and backups; "
+            + "leave it out of the URL, and give it in the environment or in a file"
+    )
+
+    /// Whether something else than digits stands behind the last colon.
+    private static func hasOddPort(_ authority: Substring) -> Bool {
+        guard let colon = authority.utf8.lastIndex(of: UInt8(ascii: ":")) else { return false }
+        let port = authority.utf8[authority.utf8.index(after: colon)...]
+        return port.isEmpty || !port.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
+
     private static func split(_ text: String, at separator: String) -> (Substring, Substring)? {
-        guard let range = text.firstRange(of: separator) else { return nil }
+        // By bytes: a character can be more than the one that means something.
+        guard let range = text.utf8.firstRange(of: separator.utf8) else { return nil }
         return (text[..<range.lowerBound], text[range.upperBound...])
     }
 
@@ -84,7 +97,9 @@ public struct StorageURL: Hashable, Sendable {
         guard let colon = authority[start...].firstIndex(of: ":") else { return nil }
         let text = authority[authority.index(after: colon)...]
         guard let port = Int(text), (1...65535).contains(port) else {
-            throw StorageURLError("has the port \"\(text)\"; a port is a number from 1 to 65535")
+            // What isn't a number may be a password whose @ and host were forgotten.
+            let shown = Int(text) == nil ? "something that is no port behind the host's colon" : "the port \(text)"
+            throw StorageURLError("has \(shown); a port is a number from 1 to 65535")
         }
         return port
     }
@@ -95,11 +110,15 @@ public struct StorageURL: Hashable, Sendable {
     /// - Throws: ``StorageURLError`` if a name stands there twice, without a value, or is a secret's.
     public func parameters() throws -> [String: String] {
         var values: [String: String] = [:]
-        for part in (query ?? "").split(separator: "&") {
-            guard let equals = part.firstIndex(of: "="), let name = Self.decoded(part[..<equals]), !name.isEmpty,
-                let value = Self.decoded(part[part.index(after: equals)...])
+        for bytes in (query ?? "").utf8.split(separator: UInt8(ascii: "&")) {
+            let part = Substring(bytes)
+            // What isn't understood isn't repeated: it may be a secret.
+            guard let equals = bytes.firstIndex(of: UInt8(ascii: "=")), let name = Self.decoded(part[..<equals]),
+                !name.isEmpty
             else {
-                throw StorageURLError("has \"\(part)\" after the question mark; write NAME=VALUE&NAME=VALUE")
+                throw StorageURLError(
+                    "has something without a name after the question mark; write NAME=VALUE&NAME=VALUE"
+                )
             }
             guard
                 !["password", "passwd", "secret", "secretaccesskey", "sessiontoken", "token"].contains(
@@ -109,6 +128,11 @@ public struct StorageURL: Hashable, Sendable {
                 throw StorageURLError(
                     "has a secret in it, \(name), which would end up in process lists, logs and backups; "
                         + "leave it out of the URL, and give it in the environment or in a file (passwordFile=FILE)"
+                )
+            }
+            guard let value = Self.decoded(part[bytes.index(after: equals)...]) else {
+                throw StorageURLError(
+                    "has a % in the value of \(name) that isn't followed by two hexadecimal digits of UTF-8 text"
                 )
             }
             guard values.updateValue(value, forKey: name) == nil else {
