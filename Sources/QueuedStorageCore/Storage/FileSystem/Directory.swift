@@ -84,9 +84,11 @@ package struct Directory: Sendable {
             var parent = self
             var walked = ""
             do {
-                for part in path.split(separator: "/") {
-                    walked = FileName.append(String(part), to: walked)
-                    if try parent.makeDirectory(String(part), mode: mode) { made.append(walked) }
+                // By bytes: a character can be a slash and what is combined with it.
+                for part in path.utf8.split(separator: UInt8(ascii: "/")) {
+                    let part = String(Substring(part))
+                    walked = FileName.append(part, to: walked)
+                    if try parent.makeDirectory(part, mode: mode) { made.append(walked) }
                     parent = try directory(walked, followsLinks: followsLinks)
                 }
             } catch {

@@ -81,12 +81,13 @@ package final class Location: Sendable {
 
     private func make() throws {
         var parent = try Directory(path: "/")
-        for part in path.split(separator: "/") {
+        for part in path.utf8.split(separator: UInt8(ascii: "/")) {
+            let part = String(Substring(part))
             do {
-                parent = try Self.step(parent, String(part))
+                parent = try Self.step(parent, part)
             } catch let error as SystemError where error.errno == ENOENT {
-                _ = try parent.makeDirectory(String(part), mode: directoryMode)
-                parent = try Self.step(parent, String(part))
+                _ = try parent.makeDirectory(part, mode: directoryMode)
+                parent = try Self.step(parent, part)
             }
         }
     }
