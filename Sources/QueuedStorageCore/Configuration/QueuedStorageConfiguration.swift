@@ -148,6 +148,28 @@ extension FileSystemStorage: ConfigurableStorage {
     }
 }
 
+extension QueuedStorageOptions {
+    /// The options that a configuration says.
+    ///
+    /// - Parameter configuration: The configuration.
+    /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if one can't be.
+    init(_ configuration: QueuedStorageConfiguration) throws {
+        self.init(
+            retries: configuration.retries.map { .count($0) },
+            retryDelay: try configuration.retryDelay.map { seconds in
+                guard let delay = Duration(bounded: seconds) else {
+                    throw StorageError(
+                        .invalidConfiguration,
+                        "the retryDelay of a queued storage must be a number of seconds, of at most 100 years"
+                    )
+                }
+                return delay
+            },
+            rateLimit: configuration.rateLimit
+        )
+    }
+}
+
 extension QueuedStorage {
     /// Makes a queued storage of its configuration.
     ///
@@ -180,11 +202,7 @@ extension QueuedStorage {
             delayed: configuration.delayed,
             task: try types.task(configuration.task),
             cachePrefix: configuration.cachePrefix,
-            options: QueuedStorageOptions(
-                retries: configuration.retries.map { .count($0) },
-                retryDelay: configuration.retryDelay.map { .seconds($0) },
-                rateLimit: configuration.rateLimit
-            )
+            options: try QueuedStorageOptions(configuration)
         )
     }
 

@@ -63,7 +63,9 @@ public struct StorageOptionReader: Sendable {
     /// - Parameter names: The option's name, and others that it goes by.
     /// - Returns: The number; nil if the option is absent or null.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if it is something else.
-    public mutating func integer(_ names: String...) throws -> Int? {
+    public mutating func integer(_ names: String...) throws -> Int? { try integer(names) }
+
+    private mutating func integer(_ names: [String]) throws -> Int? {
         switch take(names) {
         case nil, .null?: return nil
         case .integer(let integer)?: return integer
@@ -77,14 +79,14 @@ public struct StorageOptionReader: Sendable {
     /// Takes an option that is a whole number within bounds.
     ///
     /// - Parameters:
-    ///   - name: The option's name.
+    ///   - names: The option's name, and others that it goes by.
     ///   - range: What is allowed.
     /// - Returns: The number; nil if the option is absent or null.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if it is something else.
-    public mutating func integer(_ name: String, in range: ClosedRange<Int>) throws -> Int? {
-        guard let integer = try integer(name) else { return nil }
+    public mutating func integer(_ names: String..., in range: ClosedRange<Int>) throws -> Int? {
+        guard let integer = try integer(names) else { return nil }
         guard range.contains(integer) else {
-            throw wrong(name, "a whole number from \(range.lowerBound) to \(range.upperBound)")
+            throw wrong(names[0], "a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return integer
     }
@@ -111,15 +113,19 @@ public struct StorageOptionReader: Sendable {
     /// - Returns: The span; nil if the option is absent or null.
     /// - Throws: ``StorageError`` with ``StorageError/Code/invalidConfiguration`` if it is something else.
     public mutating func duration(_ names: String...) throws -> Duration? {
-        switch take(names) {
-        case nil, .null?: return nil
-        case .integer(let seconds)? where seconds >= 0: return .seconds(seconds)
-        case .number(let seconds)? where seconds >= 0: return .seconds(seconds)
-        case .string(let text)?:
-            guard let duration = Int(text).map({ .seconds($0) }) ?? Duration(parsing: text) else { fallthrough }
-            return duration
-        default: throw wrong(names[0], "a time with its unit, such as 30s, 5m or 1h30m")
-        }
+        let value = take(names)
+        let duration: Duration? =
+            switch value {
+            case nil, .null?: nil
+            case .integer(let seconds)?: Duration(bounded: Double(seconds))
+            case .number(let seconds)?: Duration(bounded: seconds)
+            case .string(let text)?:
+                if let seconds = Int(text) { Duration(bounded: Double(seconds)) } else { Duration(parsing: text) }
+            case .bool?: nil
+            }
+        if let duration, duration <= .longestOption { return duration }
+        if value == nil || value == .null { return nil }
+        throw wrong(names[0], "a time with its unit, such as 30s, 5m or 1h30m, of at most 100 years")
     }
 
     /// Takes an option that is a span of time, in whole seconds, rounded up.

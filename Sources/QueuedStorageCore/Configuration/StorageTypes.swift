@@ -22,8 +22,12 @@ public struct StorageTypes: Sendable {
             let storage = FileSystemStorage(
                 location: try options.string("location") ?? ".",
                 baseURL: try options.string("baseURL", "base_url"),
-                fileMode: try options.integer("fileMode", "file_permissions_mode") ?? 0o644,
-                directoryMode: try options.integer("directoryMode", "directory_permissions_mode"),
+                fileMode: try options.integer("fileMode", "file_permissions_mode", in: 0...0o7777) ?? 0o644,
+                directoryMode: try options.integer(
+                    "directoryMode",
+                    "directory_permissions_mode",
+                    in: 0...0o7777
+                ),
                 allowOverwrite: try options.bool("allowOverwrite", "allow_overwrite") ?? false,
                 createsLocation: try options.bool("createsLocation") ?? true
             )

@@ -128,7 +128,8 @@ extension QueuedStorageOptions {
             guard let seconds = Double(text), seconds.isFinite else {
                 throw wrong("QUEUED_STORAGE_RETRY_DELAY is \"\(text)\"; it must be a number of seconds")
             }
-            policy.delay = .seconds(seconds)
+            // Durations end somewhere; what is out of bounds stays so.
+            policy.delay = .seconds(min(max(-1, seconds), 1e12))
         }
         guard policy.delay >= .zero, policy.delay <= .seconds(366 * 86400) else {
             throw wrong("retryDelay is \(policy.delay); it must be from 0 to 366 days")

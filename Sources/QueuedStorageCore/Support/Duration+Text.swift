@@ -3,6 +3,15 @@ extension Duration {
         ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
 
+    /// The longest time that an option may be: 100 years.
+    package static let longestOption = Duration.seconds(36_525 * 86_400)
+
+    /// A number of seconds; nil if it is none, negative, or longer than any option.
+    package init?(bounded seconds: Double) {
+        guard seconds >= 0, seconds <= Self.longestOption.seconds else { return nil }
+        self = .seconds(seconds)
+    }
+
     /// Reads a time such as `90s`, `10m`, `1h30m`, `250ms` or `2d`; nil if it isn't one.
     package init?(parsing text: String) {
         var rest = text[...]
@@ -26,7 +35,7 @@ extension Duration {
 
     /// The time in the form that ``init(parsing:)`` reads, to the millisecond.
     package var optionText: String {
-        var rest = components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+        var rest = milliseconds
         if rest == 0 { return "0s" }
         return Self.optionUnits.reduce(into: "") { text, unit in
             if rest >= unit.1 { text += "\(rest / unit.1)\(unit.0)" }

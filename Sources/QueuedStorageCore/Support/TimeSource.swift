@@ -47,9 +47,12 @@ package enum Boot {
 }
 
 extension Duration {
-    /// The duration in milliseconds, cut.
+    /// The duration in milliseconds, cut; the largest number if it is longer.
     package var milliseconds: Int64 {
-        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+        let (seconds, rest) = (components.seconds, components.attoseconds / 1_000_000_000_000_000)
+        let (product, isTooLong) = seconds.multipliedReportingOverflow(by: 1000)
+        let (sum, isTooLongInAll) = product.addingReportingOverflow(rest)
+        return isTooLong || isTooLongInAll ? (seconds < 0 ? .min : .max) : sum
     }
 
     /// The duration in seconds.
