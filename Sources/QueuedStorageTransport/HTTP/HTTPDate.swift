@@ -38,7 +38,8 @@ package enum HTTPDate {
 
     private static func date(year: String, month: String, day: String, time: String) -> Date? {
         let clock = time.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) ?? -1 }
-        guard var year = Int(year), year >= 0, let month = months.firstIndex(of: month), let day = Int(day),
+        guard var year = Int(year), (0...9999).contains(year), let month = months.firstIndex(of: month),
+            let day = Int(day),
             (1...31).contains(day), clock.count == 3, (0...23).contains(clock[0]), (0...59).contains(clock[1]),
             (0...60).contains(clock[2])
         else { return nil }

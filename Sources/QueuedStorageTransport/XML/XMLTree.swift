@@ -34,12 +34,14 @@ package struct XMLTree: Hashable, Sendable {
     /// - Parameter bytes: The whole document.
     /// - Returns: Its root; nil if the bytes aren't well-formed XML.
     package static func parse(_ bytes: [UInt8]) -> XMLTree? {
+        // The parser traps at names that aren't UTF-8; no server of ours says anything else.
+        guard String(validating: bytes, as: UTF8.self) != nil else { return nil }
         let parser = XMLParser(data: Data(bytes))
         parser.shouldProcessNamespaces = true
         parser.shouldResolveExternalEntities = false
-        let builder = Builder()
+        let builder = Builder(limit: 2 * bytes.count)
         parser.delegate = builder
-        guard parser.parse(), parser.parserError == nil else { return nil }
+        guard parser.parse(), parser.parserError == nil, !builder.isTooLarge else { return nil }
         return builder.root
     }
 
@@ -57,7 +59,19 @@ package struct XMLTree: Hashable, Sendable {
         /// Deeper than anything that a storage says.
         private static let maxDepth = 100
         private var open: [XMLTree] = []
+        /// How many bytes of text may still come: entities make more of a document than it has.
+        private var rest: Int
         var root: XMLTree?
+
+        init(limit: Int) { rest = limit }
+
+        var isTooLarge: Bool { rest < 0 }
+
+        private func note(_ byteCount: Int, _ parser: XMLParser) -> Bool {
+            rest -= byteCount
+            if isTooLarge { parser.abortParsing() }
+            return !isTooLarge
+        }
 
         func parser(
             _ parser: XMLParser,
@@ -67,10 +81,12 @@ package struct XMLTree: Hashable, Sendable {
             attributes: [String: String]
         ) {
             guard open.count < Self.maxDepth else { return parser.abortParsing() }
+            guard note(attributes.values.reduce(0) { $0 + $1.utf8.count }, parser) else { return }
             open.append(XMLTree(name, namespace: namespaceURI ?? "", attributes: attributes))
         }
 
         func parser(_ parser: XMLParser, foundCharacters text: String) {
+            guard note(text.utf8.count, parser) else { return }
             if !open.isEmpty { open[open.count - 1].text += text }
         }
 
