@@ -26,7 +26,10 @@ extension FTPStorage: LeftoverStorage {
     }
 
     public func remove(_ leftover: Leftover) async throws {
-        let parts = leftover.id.split(separator: "/", omittingEmptySubsequences: false)
+        // By bytes: a character can be a slash and what is combined with it.
+        let parts = leftover.id.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
+            String(Substring($0))
+        }
         guard parts.count == 2, ["tmp", "uploads"].contains(parts[0]), parts[1] != ".", parts[1] != "..",
             !leftover.id.utf8.contains(where: { $0 < 0x20 })
         else {

@@ -8,9 +8,20 @@ struct UploadNote: Hashable, Sendable {
 
     init(_ text: String?) {
         let words = (text ?? "").split(separator: " ")
-        confirmed = words.first.flatMap { Int64($0) }
-        part = words.count == 2 ? String(words[1]) : nil
+        confirmed = words.first.flatMap { Int64($0) }.flatMap { $0 >= 0 ? $0 : nil }
+        // It comes back from a database, which somebody may have tampered with, and becomes part of a path.
+        part = words.count == 2 && words[1].utf8.allSatisfy(Self.isPartByte) ? String(words[1]) : nil
         if confirmed == 0, part == nil { confirmed = nil }
+    }
+
+    private static func isPartByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "-"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
     }
 
     var text: String { (confirmed.map { "\($0)" } ?? "-") + (part.map { " \($0)" } ?? "") }
