@@ -32,7 +32,8 @@ extension SFTPStorage: LeftoverStorage {
     }
 
     public func remove(_ leftover: Leftover) async throws {
-        let parts = leftover.id.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let parts = leftover.id.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .map { String(Substring($0)) }
         guard parts.count == 2, Self.folders.contains(parts[0]), !["", ".", ".."].contains(parts[1]),
             !parts[1].utf8.contains(0)
         else { throw FileName.refusal(leftover.id, "it is nothing left over in this storage") }

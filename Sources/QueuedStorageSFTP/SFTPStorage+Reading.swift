@@ -78,7 +78,10 @@ extension SFTPStorage {
             let replies = (0..<pageCount).map { _ in connection.readDirectory(handle) }
             for reply in replies {
                 do {
-                    entries += try await reply.entries.filter { !$0.isDots }
+                    let page = try await reply.entries
+                    // A server that has no more says so by an error; one that says nothing would say it for ever.
+                    if page.isEmpty { return entries }
+                    entries += page.filter { $0.isInDirectory }
                 } catch let status as Status where status.code == Status.Code.endOfFile {
                     return entries
                 }
@@ -89,7 +92,11 @@ extension SFTPStorage {
 }
 
 extension Response.Entry {
-    fileprivate var isDots: Bool { name.elementsEqual(".".utf8) || name.elementsEqual("..".utf8) }
+    /// Whether it can be what lies directly in a directory; the directory itself and its parent are listed, too.
+    fileprivate var isInDirectory: Bool {
+        !name.isEmpty && !name.elementsEqual(".".utf8) && !name.elementsEqual("..".utf8)
+            && !name.contains { $0 == 0 || $0 == UInt8(ascii: "/") }
+    }
 
     /// Servers that don't tell a file's kind tell it as `ls` does.
     var isDirectory: Bool { attributes.mode == nil ? line.first == UInt8(ascii: "d") : attributes.isDirectory }

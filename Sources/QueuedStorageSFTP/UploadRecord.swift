@@ -11,6 +11,8 @@ struct UploadRecord: Hashable, Sendable {
     static let blockByteCount: Int64 = 8 << 20
     /// How many blocks are sent before they are synced.
     static let maxBlockCount = 64
+    /// No file is longer, so that offsets beyond it can be counted: 4 EiB.
+    static let maxByteCount: Int64 = 1 << 62
 
     var durableByteCount: Int64
     var sums: [UInt32] = []
@@ -19,7 +21,9 @@ struct UploadRecord: Hashable, Sendable {
 
     init?(_ text: String) {
         let fields = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard fields.count == 3, fields[0] == "1", let count = Int64(fields[1]), count >= 0 else { return nil }
+        guard fields.count == 3, fields[0] == "1", let count = Int64(fields[1]),
+            (0...Self.maxByteCount).contains(count)
+        else { return nil }
         durableByteCount = count
         for field in fields[2].split(separator: ",") {
             guard let sum = UInt32(field, radix: 16) else { return nil }
