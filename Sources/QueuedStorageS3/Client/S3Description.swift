@@ -12,7 +12,7 @@ struct S3Description: Sendable {
     let checksum: Checksum?
 
     init(_ headers: HeaderFields) {
-        size = headers["Content-Length"].flatMap { Int64($0) } ?? 0
+        size = headers["Content-Length"].flatMap { Int64($0) }.map { max(0, $0) } ?? 0
         modifiedAt = headers["Last-Modified"].flatMap { HTTPDate.parse($0) }
         etag = unquoted(headers["ETag"] ?? "")
         checksum = Self.checksum(headers) ?? Self.md5(of: headers).map { Checksum(.md5, $0) }

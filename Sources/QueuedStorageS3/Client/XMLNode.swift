@@ -17,12 +17,14 @@ package struct XMLNode: Sendable {
     /// - Parameter bytes: The document; entities of its own are not looked up.
     /// - Returns: Its outermost element; nil if it isn't well-formed.
     package static func parse(_ bytes: [UInt8]) -> XMLNode? {
+        // The parser traps at names that aren't UTF-8; S3 says nothing else.
+        guard String(validating: bytes, as: UTF8.self) != nil else { return nil }
         let parser = XMLParser(data: Data(bytes))
         parser.shouldProcessNamespaces = true
         parser.shouldResolveExternalEntities = false
-        let builder = Builder()
+        let builder = Builder(limit: 2 * bytes.count)
         parser.delegate = builder
-        guard parser.parse() else { return nil }
+        guard parser.parse(), !builder.isTooLarge else { return nil }
         return builder.root
     }
 
@@ -33,8 +35,15 @@ package struct XMLNode: Sendable {
     package func all(_ name: String) -> [XMLNode] { children.filter { $0.name == name } }
 
     private final class Builder: NSObject, XMLParserDelegate {
+        private static let maxDepth = 100
         var root: XMLNode?
         private var open: [XMLNode] = []
+        /// How many bytes of text may still come: entities make more of a document than it has.
+        private var rest: Int
+
+        init(limit: Int) { rest = limit }
+
+        var isTooLarge: Bool { rest < 0 }
 
         func parser(
             _ parser: XMLParser,
@@ -43,10 +52,16 @@ package struct XMLNode: Sendable {
             qualifiedName qName: String?,
             attributes attributeDict: [String: String] = [:]
         ) {
+            guard open.count < Self.maxDepth else {
+                rest = -1
+                return parser.abortParsing()
+            }
             open.append(XMLNode(name: elementName))
         }
 
         func parser(_ parser: XMLParser, foundCharacters string: String) {
+            rest -= string.utf8.count
+            guard !isTooLarge else { return parser.abortParsing() }
             if !open.isEmpty { open[open.count - 1].text += string }
         }
 

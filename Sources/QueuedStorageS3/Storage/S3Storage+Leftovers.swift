@@ -34,6 +34,12 @@ extension S3Storage: LeftoverStorage {
             if page["IsTruncated"]?.text == "true", let last = page["NextKeyMarker"].flatMap({ key($0.text) }) {
                 marker = [("key-marker", last)]
                 if let id = page["NextUploadIdMarker"]?.text, id != "" { marker?.append(("upload-id-marker", id)) }
+                guard marker?.map(\.value) != position.map(\.value) else {
+                    throw StorageError(
+                        .failed,
+                        "Unfinished uploads in the bucket \"\(bucket)\" can't be listed: the same page comes for ever."
+                    )
+                }
             }
         }
         return found

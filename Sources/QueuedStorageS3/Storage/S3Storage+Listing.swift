@@ -18,7 +18,14 @@ extension S3Storage {
                 guard common.text.utf8.last == UInt8(ascii: "/") else { continue }
                 Self.component(String(common.text.dropLast()), below: prefix).map { directories.append($0) }
             }
-            token = page["IsTruncated"]?.text == "true" ? page["NextContinuationToken"]?.text : nil
+            let next = page["IsTruncated"]?.text == "true" ? page["NextContinuationToken"]?.text : nil
+            guard next == nil || next != token else {
+                throw StorageError(
+                    .failed,
+                    "The bucket \"\(bucket)\" couldn't be listed: the same page comes for ever."
+                )
+            }
+            token = next
         } while token != nil
         if relative == "" { directories.removeAll { $0 == FileName.privateComponent } }
         return DirectoryListing(directories: directories, files: files)
@@ -38,7 +45,8 @@ extension S3Storage {
     private static func component(_ encoded: String, below prefix: String) -> String? {
         guard let key = S3Encoding.listedKey(encoded), key.utf8.starts(with: prefix.utf8) else { return nil }
         let component = String(Substring(key.utf8.dropFirst(prefix.utf8.count)))
-        guard component != "", component != ".", component != "..", !component.utf8.contains(UInt8(ascii: "/"))
+        guard component != "", component != ".", component != "..",
+            !component.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: "/") })
         else { return nil }
         return component
     }

@@ -146,7 +146,15 @@ extension S3Storage: ResumableStorage {
                 else { continue }
                 found.parts[number] = part
             }
-            marker = page["IsTruncated"]?.text == "true" ? page["NextPartNumberMarker"]?.text : nil
+            let next = page["IsTruncated"]?.text == "true" ? page["NextPartNumberMarker"]?.text : nil
+            guard next == nil || next != marker else {
+                throw StorageError(
+                    .failed,
+                    name: name,
+                    "The parts of an upload can't be listed: the same page comes for ever."
+                )
+            }
+            marker = next
         } while marker != nil
         return found
     }

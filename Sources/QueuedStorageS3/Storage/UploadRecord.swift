@@ -28,6 +28,8 @@ struct UploadRecord: Hashable, Sendable {
     var uploadID: String
     /// The parts that were sent, by their number.
     var parts: [Int: SentPart] = [:]
+    /// No part is larger: 1 TiB, more than any server takes.
+    private static let maxPartSize: Int64 = 1 << 40
 
     init(key: String, uploadID: String) {
         self.key = key
@@ -44,9 +46,9 @@ struct UploadRecord: Hashable, Sendable {
         else { return nil }
         self.init(key: name, uploadID: uploadID)
         for line in lines {
-            guard line.count == 5, line[0] == "part", let number = Int(line[1]), let size = Int64(line[2]) else {
-                return nil
-            }
+            guard line.count == 5, line[0] == "part", let number = Int(line[1]), let size = Int64(line[2]),
+                (0...Self.maxPartSize).contains(size), parts.count < S3Storage.maxPartCount
+            else { return nil }
             parts[number] = SentPart(number: number, size: size, md5: String(line[3]), etag: String(line[4]))
         }
     }
