@@ -17,6 +17,10 @@ extension CouchDBStorage {
         var start: String? = ids.id(parent)
         while let from = start {
             let rows = try await page(from: from, to: end, failed)
+            // A page that doesn't begin where it was asked to would come for ever.
+            guard rows.allSatisfy({ !$0.id.utf8.lexicographicallyPrecedes(from.utf8) }) else {
+                throw StorageError(.failed, "\(failed): the server lists from elsewhere than it was asked to.")
+            }
             for row in rows {
                 guard let name = ids.name(row.id), row.isFile, name.utf8.starts(with: parent.utf8) else { continue }
                 let rest = name.utf8.dropFirst(parent.utf8.count)
@@ -37,7 +41,7 @@ extension CouchDBStorage {
 
     /// Whether a document of somebody else's can be a file's here.
     private static func isComponent(_ text: String) -> Bool {
-        !["", ".", "..", FileName.privateComponent].contains(text)
+        !["", ".", "..", FileName.privateComponent].contains(text) && !text.utf8.contains(0)
     }
 
     /// Where the next page begins: behind a directory as a whole, if the last document lies in one.

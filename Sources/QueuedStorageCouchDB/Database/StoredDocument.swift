@@ -32,6 +32,17 @@ struct StoredDocument: Decodable, Sendable {
         var encoding: String?
         var contentType: String?
 
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            length = try values.decode(Int64.self, forKey: .length)
+            guard length >= 0 else {
+                throw DecodingError.dataCorruptedError(forKey: .length, in: values, debugDescription: "it is negative")
+            }
+            digest = try values.decodeIfPresent(String.self, forKey: .digest)
+            encoding = try values.decodeIfPresent(String.self, forKey: .encoding)
+            contentType = try values.decodeIfPresent(String.self, forKey: .contentType)
+        }
+
         private enum CodingKeys: String, CodingKey {
             case length, digest, encoding
             case contentType = "content_type"
