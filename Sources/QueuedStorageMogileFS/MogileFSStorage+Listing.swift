@@ -14,6 +14,7 @@ extension MogileFSStorage {
             var files: Set<NameKey> = []
             var directories: Set<NameKey> = []
             var after: String?
+            var former: String?
             while true {
                 let keys = try await tracker.keys(prefix: parent, after: after, limit: Self.pageSize)
                 for key in keys where key.utf8.starts(with: parent.utf8) {
@@ -25,7 +26,8 @@ extension MogileFSStorage {
                     }
                 }
                 guard keys.count == Self.pageSize, let last = keys.last else { break }
-                after = last
+                try Self.requireProgress(from: former, to: last)
+                (after, former) = (last, last)
                 // Behind the directory that the last key is in as a whole: the first key that can follow is the one
                 // with a 0 in the slash's place, which is asked for by itself as `after` leaves it out.
                 let rest = last.utf8.dropFirst(parent.utf8.count)
@@ -55,7 +57,13 @@ extension MogileFSStorage {
 
     /// Whether somebody else's key can be a file's here.
     private static func isComponent(_ text: String) -> Bool {
-        !["", ".", "..", FileName.privateComponent].contains(text)
+        !["", ".", "..", FileName.privateComponent].contains(text) && !text.utf8.contains(0)
+    }
+
+    /// The same page again would come for ever.
+    private static func requireProgress(from after: String?, to last: String) throws {
+        guard let after, NameKey(after) == NameKey(last) else { return }
+        throw StorageError(.failed, "the tracker lists the same keys again and again")
     }
 }
 
@@ -74,8 +82,9 @@ extension MogileFSStorage: LeftoverStorage {
                         continue
                     }
                 }
-                guard keys.count == Self.pageSize else { return found }
-                after = keys.last
+                guard keys.count == Self.pageSize, let last = keys.last else { return found }
+                try Self.requireProgress(from: after, to: last)
+                after = last
             }
         }
     }

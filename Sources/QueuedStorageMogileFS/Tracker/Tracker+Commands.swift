@@ -92,7 +92,8 @@ struct Tracker: Sendable {
         let fields = try await trackers.ask { [domain] _ in
             TrackerRequest("file_info", ["domain": domain, "key": key])
         }.fields
-        guard let fid = fields["fid"], let length = fields["length"].flatMap({ Int64($0) }) else {
+        guard let fid = fields["fid"], let length = fields["length"].flatMap({ Int64($0) }), length >= 0
+        else {
             throw Self.incomplete("file_info")
         }
         return Info(fid: fid, length: length)
