@@ -37,8 +37,11 @@ extension CloudFilesStorage {
                 guard let key = entry.key.removing(prefix: prefix), !key.isEmpty else { continue }
                 // Other programs mark directories by objects of this type, with a slash at their ends or without.
                 let isDirectory = entry.subdirectory != nil || entry.contentType == "application/directory"
-                let name = String(key.hasSuffix("/") ? key.dropLast() : key[...])
-                guard !["", ".", "..", FileName.privateComponent].contains(name) else { continue }
+                let slash = UInt8(ascii: "/")
+                let name = key.utf8.last == slash ? String(Substring(key.utf8.dropLast())) : key
+                guard !["", ".", "..", FileName.privateComponent].contains(name),
+                    !name.utf8.contains(where: { $0 == 0 || $0 == slash })
+                else { continue }
                 if isDirectory { directories.insert(NameKey(name)) } else { files.insert(NameKey(name)) }
             }
         }
@@ -87,6 +90,10 @@ extension CloudFilesStorage {
             try body(page)
             // How many a page has is the server's choice: only one without any is behind the last.
             guard let last = page.last?.key, configuration.pageSize.map({ page.count >= $0 }) ?? true else { return }
+            // The same page again would come for ever.
+            guard marker.utf8.lexicographicallyPrecedes(last.utf8) else {
+                throw StorageError(.failed, "\(failed): the server lists from elsewhere than it was asked to.")
+            }
             marker = last
         }
     }

@@ -28,9 +28,11 @@ struct ListingEntry: Decodable, Sendable {
         guard let lastModified else { return nil }
         let parts = lastModified.split { "-T:".contains($0) }
         let numbers = parts.prefix(5).compactMap { Int($0) }
-        guard parts.count == 6, numbers.count == 5, let seconds = Double(parts[5].filter { $0 != "Z" }) else {
-            return nil
-        }
+        // Calendars trap at years that are far enough away.
+        guard parts.count == 6, numbers.count == 5, let seconds = Double(parts[5].filter { $0 != "Z" }),
+            (0..<61).contains(seconds),
+            zip(numbers, [1...9999, 1...12, 1...31, 0...23, 0...59]).allSatisfy({ $1.contains($0) })
+        else { return nil }
         var components = DateComponents(year: numbers[0], month: numbers[1], day: numbers[2])
         (components.hour, components.minute) = (numbers[3], numbers[4])
         components.timeZone = .gmt

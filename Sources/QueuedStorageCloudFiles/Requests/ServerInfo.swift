@@ -40,9 +40,9 @@ struct ServerInfo: Decodable, Sendable {
     }
 
     /// The largest object that isn't made of segments: 5 GiB unless the server says otherwise.
-    var maxFileSize: Int64 { swift?.maxFileSize ?? 5 << 30 }
+    var maxFileSize: Int64 { max(1, swift?.maxFileSize ?? 5 << 30) }
     /// How many segments a file may have: 1000 unless the server says otherwise.
-    var maxSegments: Int { slo?.maxSegments ?? 1000 }
+    var maxSegments: Int { min(max(1, slo?.maxSegments ?? 1000), 1 << 20) }
 
     /// How temporary addresses are signed; servers that don't say so know SHA-1 alone.
     var temporaryURLDigest: TemporaryURL.Digest {

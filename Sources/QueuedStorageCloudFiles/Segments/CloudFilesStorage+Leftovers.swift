@@ -12,7 +12,8 @@ extension CloudFilesStorage: LeftoverStorage {
                     continue
                 }
                 var upload = uploads[String(rest[..<slash])] ?? (0, nil)
-                upload.byteCount += entry.byteCount ?? 0
+                let (sum, isTooLarge) = upload.byteCount.addingReportingOverflow(max(0, entry.byteCount ?? 0))
+                upload.byteCount = isTooLarge ? .max : sum
                 upload.touchedAt = [upload.touchedAt, entry.modifiedAt].compactMap(\.self).max()
                 uploads[String(rest[..<slash])] = upload
             }

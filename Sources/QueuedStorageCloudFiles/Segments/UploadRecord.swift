@@ -15,6 +15,11 @@ struct UploadRecord: Codable, Hashable, Sendable {
     var name: String?
     var segments: [Segment] = []
 
+    private var isSound: Bool {
+        // No segment is larger than 1 TiB, nor are there more than 2²⁰ of them.
+        segments.count <= 1 << 20 && segments.allSatisfy { (0...(1 << 40)).contains($0.size) }
+    }
+
     var byteCount: Int64 { segments.reduce(0) { $0 + $1.size } }
 
     /// The checksum that a server makes of the checksums of all segments.
@@ -29,7 +34,9 @@ struct UploadRecord: Codable, Hashable, Sendable {
     /// Reads a journal; what isn't ours is as good as nothing.
     init(_ journal: any UploadJournal) async throws {
         let text = try await journal.read() ?? ""
-        self = (try? JSONDecoder().decode(UploadRecord.self, from: Data(text.utf8))) ?? UploadRecord()
+        let record = (try? JSONDecoder().decode(UploadRecord.self, from: Data(text.utf8))) ?? UploadRecord()
+        // It comes back from a database, which somebody may have tampered with: one that nobody can have written is none.
+        self = record.isSound ? record : UploadRecord()
     }
 
     func write(to journal: any UploadJournal) async throws {
