@@ -60,13 +60,13 @@ struct DAVClient: Sendable {
             // An absolute address; a proxy may have given it another host.
             path = href[href.index(scheme, offsetBy: 3)...].drop { $0 != "/" }
         }
-        let parts = path.split(separator: "/").map { String($0).percentDecoded }
+        let parts = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)).percentDecoded }
         let parent = (base + components).map(Optional.some)
         guard parts.count <= parent.count + 1, zip(parts, parent).allSatisfy({ NameKey($0 ?? "") == NameKey($1 ?? "") })
         else { return nil }
         if parts.count == parent.count { return "" }
         guard parts.count == parent.count + 1, let last = parts.last ?? nil, last != ".", last != "..",
-            !last.utf8.contains(UInt8(ascii: "/"))
+            !last.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: "/") })
         else { return nil }
         return last
     }

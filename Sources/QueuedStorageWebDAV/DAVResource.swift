@@ -34,7 +34,7 @@ struct DAVResource: Sendable {
         let text = property.trimmedText
         switch property.name {
         case "resourcetype": isDirectory = property["collection"] != nil
-        case "getcontentlength": size = Int64(text)
+        case "getcontentlength": size = Int64(text).flatMap { $0 >= 0 ? $0 : nil }
         case "getlastmodified": modifiedAt = HTTPDate.parse(text)
         case "creationdate": createdAt = Self.date(text)
         case "checksums": checksum = Self.checksum(property)
@@ -60,7 +60,9 @@ struct DAVResource: Sendable {
     /// the file, which Nextcloud doesn't check: it proves nothing.
     private static func checksum(_ property: XMLTree) -> Checksum? {
         let texts = ([property.text] + property.children.map(\.text)).joined(separator: " ")
-        let pairs = texts.split { $0.isWhitespace }.map { $0.split(separator: ":", maxSplits: 1).map(String.init) }
+        let pairs = texts.split { $0.isWhitespace }.map {
+            $0.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        }
         guard pairs.count > 1 else { return nil }
         for (name, algorithm, length) in [("SHA256", Checksum.Algorithm.sha256, 64), ("MD5", .md5, 32)] {
             if let pair = pairs.first(where: { $0[0].uppercased() == name }), pair.count == 2, pair[1].count == length {

@@ -39,7 +39,10 @@ public final class WebDAVStorage: Sendable {
     /// The components of a name below the storage's directory.
     func components(_ name: String) throws -> [String] {
         try FileName.validateComponents(name)
-        return try FileName.relative(name, to: "/dav").split(separator: "/").map(String.init)
+        // By bytes: a character can be a slash and what is combined with it.
+        return try FileName.relative(name, to: "/dav").utf8.split(separator: UInt8(ascii: "/")).map {
+            String(Substring($0))
+        }
     }
 
     /// The components of a file's name, of which there must be some.
