@@ -11,9 +11,27 @@ struct Revision: Sendable {
     var metadata: BSONDocument
 
     /// How many chunks it has.
-    var chunkCount: Int64 { (length + chunkSize - 1) / chunkSize }
+    var chunkCount: Int64 { length / chunkSize + (length % chunkSize > 0 ? 1 : 0) }
     /// Whether it is the one that has its name for itself (``Bucket/ownName``).
     var ownsName: Bool { metadata[Bucket.ownName] != nil }
+
+    /// Reads a file's document; nil if it isn't GridFS's.
+    init?(_ document: BSONDocument) {
+        guard let id = document["_id"], let length = document["length"]?.integer,
+            let chunkSize = document["chunkSize"]?.integer, length >= 0, chunkSize > 0
+        else { return nil }
+        self.id = id
+        self.length = length
+        self.chunkSize = chunkSize
+        uploadedAt = document["uploadDate"]?.date ?? 0
+        metadata = document["metadata"]?.document ?? [:]
+    }
+
+    /// The bytes of the file that a chunk has.
+    func bounds(of number: Int64) -> Range<Int64> {
+        let start = number * chunkSize
+        return start..<start + min(chunkSize, length - start)
+    }
 }
 
 /// A piece of a file, as the collection of chunks has it.
@@ -43,18 +61,10 @@ struct Bucket: Sendable {
             in: files,
             ["sort": .document(["uploadDate": .int32(-1), "_id": .int32(-1)]), "limit": .int64(Int64(limit))]
         ).map { document in
-            guard let id = document["_id"], let length = document["length"]?.integer,
-                let chunkSize = document["chunkSize"]?.integer, length >= 0, chunkSize > 0
-            else {
+            guard let revision = Revision(document) else {
                 throw MongoFailure(.damaged, "its document has no length or chunkSize; it isn't GridFS's")
             }
-            return Revision(
-                id: id,
-                length: length,
-                chunkSize: chunkSize,
-                uploadedAt: document["uploadDate"]?.date ?? 0,
-                metadata: document["metadata"]?.document ?? [:]
-            )
+            return revision
         }
     }
 
@@ -92,7 +102,9 @@ struct Bucket: Sendable {
             ],
             in: chunks
         ).first
-        return (found?["count"]?.integer ?? 0, found?["last"]?.integer ?? -1)
+        // Numbers of chunks have 32 bits.
+        let chunks = { (number: Int64?) in number.map { min(max(-1, $0), Int64(UInt32.max)) } }
+        return (max(0, chunks(found?["count"]?.integer) ?? 0), chunks(found?["last"]?.integer) ?? -1)
     }
 
     /// How many chunks there are from the first one on without a gap.

@@ -20,7 +20,7 @@ extension GridFSStorage {
                 if ahead.isEmpty {
                     // As many at once as make a batch, whatever the size of others' chunks.
                     let count = max(1, Int64(Self.batchSize) / revision.chunkSize)
-                    let numbers = next..<min(last + 1, next + count)
+                    let numbers = next..<next + min(last + 1 - next, count)
                     ahead = try await act("read", name) { try bucket.chunks(of: revision.id, numbers, $0) }
                 }
                 let chunk = ahead.isEmpty ? nil : ahead.removeFirst()
@@ -40,7 +40,7 @@ extension GridFSStorage {
         _ wanted: Range<Int64>,
         _ name: String
     ) async throws -> [UInt8] {
-        let bounds = number * revision.chunkSize..<min((number + 1) * revision.chunkSize, revision.length)
+        let bounds = revision.bounds(of: number)
         guard let chunk, chunk.number == number, chunk.bytes.count == bounds.count else {
             let isThere = try await act("read", name) { try bucket.isPublished(revision.id, $0) }
             throw isThere

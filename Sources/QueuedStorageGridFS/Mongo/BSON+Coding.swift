@@ -83,14 +83,21 @@ extension BSON {
 
 /// Reads documents from bytes that a server sent, whatever they are.
 private struct BSONReader {
+    /// Documents within documents that are read: more than a server takes.
+    private static let maxDepth = 200
+
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
+    private var depth = 0
 
     init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
     mutating func document() throws -> BSONDocument { BSONDocument(try fields()) }
 
     private mutating func fields() throws -> [BSONDocument.Field] {
+        depth += 1
+        defer { depth -= 1 }
+        guard depth <= Self.maxDepth else { throw BSONError() }
         let end = position + Int(try integer(UInt32.self))
         guard end <= bytes.count, end > position, bytes[end - 1] == 0 else { throw BSONError() }
         var fields: [BSONDocument.Field] = []
