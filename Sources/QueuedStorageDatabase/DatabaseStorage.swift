@@ -109,6 +109,11 @@ extension DatabaseStorage: Storage {
         return size
     }
 
+    /// Whether a name can be; somebody else may have written the row.
+    private static func isComponent(_ text: String) -> Bool {
+        !["", ".", ".."].contains(text) && !text.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "/") }
+    }
+
     public func list(_ directory: String) async throws -> DirectoryListing {
         let key = try directory == "" ? "" : resolve(directory)
         let prefix = key == "" ? "" : key + "/"
@@ -119,12 +124,15 @@ extension DatabaseStorage: Storage {
             let page = try await act("listed", directory, .read) { [pageSize = 5000] in
                 try tables.files(in: prefix, after: last, limit: pageSize, $0)
             }
+            guard page.isEmpty || page.last.map({ NameKey($0) }) != NameKey(last) else {
+                throw StorageError(.failed, "\(database.address) couldn't be listed: the same names come for ever.")
+            }
             files += page
             if page.count < 5000 { break }
         }
         return DirectoryListing(
-            directories: directories,
-            files: files.map { String(Substring($0.utf8.dropFirst(prefix.utf8.count))) }
+            directories: directories.filter(Self.isComponent),
+            files: files.map { String(Substring($0.utf8.dropFirst(prefix.utf8.count))) }.filter(Self.isComponent)
         )
     }
 

@@ -36,6 +36,11 @@ struct FileRow: Sendable {
     var size: Int64
     var chunkSize: Int64
 
+    /// No file is longer: 4 EiB.
+    static let maxSize: Int64 = 1 << 62
+    /// No value of a database is longer: 1 GiB.
+    static let maxChunkSize: Int64 = 1 << 30
+
     /// How many chunks a file of this size has.
     var chunkCount: Int64 { (size + chunkSize - 1) / chunkSize }
 }
@@ -72,7 +77,7 @@ struct FileTables: Sendable {
             .text(name),
             .integer(offset)
         )
-        return rows.first.map { (Self.row($0), Array($0[3...])) }
+        return try rows.first.map { (try Self.row($0), Array($0[3...])) }
     }
 
     /// A whole chunk and its checksum, or the part of it that is wanted.
@@ -98,8 +103,13 @@ struct FileTables: Sendable {
         try !session.run("SELECT 1 FROM \(file) WHERE id = ?1 AND name IS NOT NULL", .integer(id)).isEmpty
     }
 
-    private static func row(_ row: SQLRow) -> FileRow {
-        FileRow(id: row[0].integer ?? 0, size: row[1].integer ?? 0, chunkSize: row[2].integer ?? 1)
+    private static func row(_ row: SQLRow) throws -> FileRow {
+        let file = FileRow(id: row[0].integer ?? 0, size: row[1].integer ?? 0, chunkSize: row[2].integer ?? 1)
+        // Somebody may have tampered with it; what is computed from these must stay within the numbers that there are.
+        guard (0...FileRow.maxSize).contains(file.size), (1...FileRow.maxChunkSize).contains(file.chunkSize) else {
+            throw SQLFailure(.damaged, "its row says \(file.size) bytes in chunks of \(file.chunkSize)")
+        }
+        return file
     }
 
     // MARK: Listing
@@ -124,7 +134,7 @@ struct FileTables: Sendable {
             """
             WITH RECURSIVE child (name) AS (
                 SELECT (SELECT \(component) FROM \(file) WHERE directory > ?1 \(end) ORDER BY directory LIMIT 1)
-                UNION ALL
+                UNION -- not ALL: a directory without a slash, which only a stranger writes, would come for ever
                 SELECT (
                     SELECT \(component) FROM \(file)
                     WHERE directory >= ?1 || child.name || '0' \(end) ORDER BY directory LIMIT 1
