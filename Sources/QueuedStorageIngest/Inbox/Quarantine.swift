@@ -230,7 +230,8 @@ struct QuarantineDirectory: Sendable {
     }
 
     private func read(_ entry: String) throws -> QuarantinedFile? {
-        guard !entry.isEmpty, !entry.contains("/"), try directory.status(entry.utf8)?.isRegularFile == true,
+        guard !entry.isEmpty, !entry.utf8.contains(UInt8(ascii: "/")),
+            try directory.status(entry.utf8)?.isRegularFile == true,
             try directory.status(Self.reason(of: entry).utf8) != nil
         else { return nil }
         let bytes = try directory.open(Self.reason(of: entry).utf8).read(limit: 1 << 20) ?? []

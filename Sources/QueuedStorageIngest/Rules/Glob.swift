@@ -13,12 +13,17 @@ package struct Glob: Hashable, Sendable {
     }
 
     package func matches(_ path: DropPath) -> Bool {
-        Self.matches(pattern[...], isForWholePath ? path.bytes[...] : path.name)
+        var failures: [Int: Int] = [:]
+        return Self.matches(pattern[...], isForWholePath ? path.bytes[...] : path.name, &failures)
     }
 
     /// Compares from the left; each `*` tries the longer match only after the shorter one failed, and of several `*` in
     /// a component only the last is ever tried again, so that a pattern with many can't take exponential time.
-    private static func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
+    private static func matches(
+        _ pattern: ArraySlice<UInt8>,
+        _ text: ArraySlice<UInt8>,
+        _ failures: inout [Int: Int]
+    ) -> Bool {
         let slash = UInt8(ascii: "/")
         var p = pattern.startIndex
         var t = text.startIndex
@@ -26,7 +31,7 @@ package struct Glob: Hashable, Sendable {
         while true {
             if p < pattern.endIndex, pattern[p] == UInt8(ascii: "*") {
                 if p + 1 < pattern.endIndex, pattern[p + 1] == UInt8(ascii: "*") {
-                    return matchesAcrossDirectories(pattern[(p + 2)...], text[t...])
+                    return matchesAcrossDirectories(pattern[(p + 2)...], text[t...], &failures)
                 }
                 retry = (p + 1, t)
                 p += 1
@@ -46,10 +51,20 @@ package struct Glob: Hashable, Sendable {
     }
 
     /// `**/` also stands for nothing, so that `**/x` matches `x`.
-    private static func matchesAcrossDirectories(_ rest: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
+    ///
+    /// What follows a `**` and is found nowhere behind one place is found nowhere behind a later one: `failures` has the
+    /// first such place of each `**`, so that several of them don't take exponential time either.
+    private static func matchesAcrossDirectories(
+        _ rest: ArraySlice<UInt8>,
+        _ text: ArraySlice<UInt8>,
+        _ failures: inout [Int: Int]
+    ) -> Bool {
         if rest.isEmpty { return true }
-        if rest.first == UInt8(ascii: "/"), matches(rest.dropFirst(), text) { return true }
-        return (text.startIndex...text.endIndex).contains { matches(rest, text[$0...]) }
+        if rest.first == UInt8(ascii: "/"), matches(rest.dropFirst(), text, &failures) { return true }
+        if let failure = failures[rest.startIndex], failure <= text.startIndex { return false }
+        for start in text.startIndex...text.endIndex where matches(rest, text[start...], &failures) { return true }
+        failures[rest.startIndex] = text.startIndex
+        return false
     }
 
     /// Matches one character; returns where the pattern goes on, nil if it doesn't match.
