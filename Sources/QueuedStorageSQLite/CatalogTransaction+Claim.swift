@@ -30,7 +30,7 @@ extension CatalogTransaction {
                 JobKind.deleteLocal.rawValue, JobKind.deleteRemote.rawValue,
             ])
             for task in tasks {
-                jobs += try db.all(SQL.dueJobs, [alias, task, now, limit]) { ($0[0], $0[1]) }
+                jobs += try db.all(SQL.dueJobs, [alias, task, now, limit]) { try ($0[0], $0[1]) }
             }
             jobs.sort { ($0.dueAt, $0.id) < ($1.dueAt, $1.id) }
             if !jobs.isEmpty { queues.append((jobs[...], lease)) }
@@ -48,7 +48,7 @@ extension CatalogTransaction {
 
     /// Whether a storage is known, and not paused.
     private func isClaimable(_ alias: String) throws -> Bool {
-        try db.first(SQL.isPaused, [alias]) { !($0[0] as Bool) } ?? false
+        try db.first(SQL.isPaused, [alias]) { try !($0[0] as Bool) } ?? false
     }
 
     /// Claims a due job; nil if it has to wait for its remote name.
@@ -77,11 +77,11 @@ extension CatalogTransaction {
 
     private func job(_ id: Int64) throws -> (job: TransferJob, file: Int64, generation: Int64)? {
         try db.first(SQL.jobWithFile, [id]) { row in
-            let planned = (row[7] as Int64?).map { StoredObject(name: row[5] ?? "", size: $0, sha256: row[8]) }
+            let planned = try (row[7] as Int64?).map { try StoredObject(name: row[5] ?? "", size: $0, sha256: row[8]) }
             let file = row.hasNull(atIndex: 12) ? nil : try StoredFile(row, at: 12)
-            let job = TransferJob(
+            let job = try TransferJob(
                 id: id,
-                kind: try JobKind(column: row[0]),
+                kind: JobKind(column: row[0]),
                 fence: row[1],
                 tries: row[2],
                 dueAt: Date(milliseconds: row[3]),
@@ -93,7 +93,7 @@ extension CatalogTransaction {
                 plannedObject: planned,
                 upload: row[11]
             )
-            return (job, row[9], row[10])
+            return try (job, row[9], row[10])
         }
     }
 
@@ -118,10 +118,10 @@ extension CatalogTransaction {
     /// - Returns: Nil if the job waits from now on, because its own name is about to be free.
     private func planName(for file: StoredFile, job: Int64, now: Int64) throws -> String? {
         if try plan(file.name, for: file) { return file.name }
-        let holder = try db.first(SQL.nameHolder, [file.storage, file.name]) { ($0[0] as Int64, $0[1] as Int64) }
+        let holder = try db.first(SQL.nameHolder, [file.storage, file.name]) { try ($0[0] as Int64, $0[1] as Int64) }
         if let holder {
             let deletion = try db.first(SQL.remoteDeletion, [now, holder.0, file.name]) {
-                ($0[0] as Int64, $0[1] as Bool)
+                try ($0[0] as Int64, $0[1] as Bool)
             }
             switch deletion {
             case (let deletion, true)?:

@@ -16,8 +16,8 @@ extension CatalogTransaction {
     /// The job of a ticket that still counts.
     private func running(_ ticket: JobTicket) throws -> RunningJob? {
         try db.first(SQL.runningJob, [ticket.job, ticket.fence]) {
-            RunningJob(
-                kind: try JobKind(column: $0[0]),
+            try RunningJob(
+                kind: JobKind(column: $0[0]),
                 storage: $0[1],
                 file: $0[2],
                 generation: $0[3],
@@ -89,7 +89,7 @@ extension CatalogTransaction {
 
     func fail(_ failure: JobFailure) throws -> Bool {
         guard let job = try running(failure.ticket) else { return false }
-        let tries = failure.failureClass == .offline ? job.tries : job.tries + 1
+        let tries = failure.failureClass == .offline ? job.tries : min(job.tries, .max - 1) + 1
         let state: FileState = failure.retryAt == nil ? .failed : .queued
         let dueAt = failure.retryAt?.milliseconds ?? now
         try db.run(
@@ -123,8 +123,8 @@ extension CatalogTransaction {
         var count = 0
         for storage in Set(storages) {
             let leased = try db.all(SQL.leasedJobs, [storage]) { row in
-                (
-                    id: row[0] as Int64, kind: try JobKind(column: row[1]), file: row[2] as Int64,
+                try (
+                    id: row[0] as Int64, kind: JobKind(column: row[1]), file: row[2] as Int64,
                     generation: row[3] as Int64, lease: Lease(token: row[4], bootID: row[5], until: row[6])
                 )
             }
@@ -146,7 +146,9 @@ extension CatalogTransaction {
     /// Ends the waiting for attempts that can't act any more: their processes are dead, or had an hour to wake up.
     private func endWaits(storage: String, deadTokens: Set<String>, bootID: String, now: Int64) throws {
         let attempts = try db.all(SQL.lateAttempts, [storage]) { row in
-            (job: row[0] as Int64, fence: row[1] as Int64, lease: Lease(token: row[2], bootID: row[3], until: row[4]))
+            try (
+                job: row[0] as Int64, fence: row[1] as Int64, lease: Lease(token: row[2], bootID: row[3], until: row[4])
+            )
         }
         for attempt in attempts {
             guard

@@ -3,7 +3,7 @@ import QueuedStorageCore
 
 extension CatalogTransaction {
     func register(_ storage: StorageRegistration, acceptingMove: Bool) throws {
-        guard let known = try db.first(SQL.storage, [storage.alias], { StorageRegistration($0) }) else {
+        guard let known = try db.first(SQL.storage, [storage.alias], { try StorageRegistration($0) }) else {
             return try refusingTwoInOne(storage) {
                 try db.run(
                     SQL.insertStorage,
@@ -56,7 +56,7 @@ extension CatalogTransaction {
             throw unknownStorage(folder.storage)
         }
         // Nothing changes at most starts, and a commit would wake everybody.
-        if try db.first(SQL.dropFolder, [folder.id], { DropFolderRegistration($0) }) == folder { return }
+        if try db.first(SQL.dropFolder, [folder.id], { try DropFolderRegistration($0) }) == folder { return }
         try db.run(SQL.displaceDropFolder, [folder.path, folder.id])
         try db.run(SQL.putDropFolder, [folder.id, folder.path, folder.storage])
     }
@@ -68,7 +68,7 @@ extension CatalogTransaction {
     /// Removes events from the oldest on, up to the first that is young enough.
     func trimEvents(before: Int64) throws {
         while true {
-            let oldest = try db.all(SQL.oldestEvents, [1000]) { (id: $0[0] as Int64, at: $0[1] as Int64) }
+            let oldest = try db.all(SQL.oldestEvents, [1000]) { try (id: $0[0] as Int64, at: $0[1] as Int64) }
             let old = oldest.prefix { $0.at < before }
             guard let last = old.last else { return }
             try db.run(SQL.trimEvents, [last.id])

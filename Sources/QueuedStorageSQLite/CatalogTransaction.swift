@@ -199,7 +199,7 @@ extension CatalogTransaction {
     func queueTransfer(_ name: String, in storage: String, task: String?, dueAt: Date) throws -> StoredFile? {
         guard let file = try self.file(name, in: storage) else { return nil }
         let dueAt = dueAt.milliseconds
-        let job = try db.first(SQL.transferOfFile, [file.id]) { (id: $0[0] as Int64, dueAt: $0[1] as Int64) }
+        let job = try db.first(SQL.transferOfFile, [file.id]) { try (id: $0[0] as Int64, dueAt: $0[1] as Int64) }
         switch (file.state, job) {
         case (.transferring, _), (.remote, _), (.deleting, _):
             return file

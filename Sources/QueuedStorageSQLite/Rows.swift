@@ -13,6 +13,30 @@ extension Date {
     }
 }
 
+/// A row that was read from a file which somebody, or a disk, may have changed: what isn't there although it must be is an
+/// error.
+struct CatalogRow {
+    private let row: Row
+
+    init(_ row: Row) { self.row = row }
+
+    subscript<Value: DatabaseValueConvertible & StatementColumnConvertible>(_ index: Int) -> Value {
+        get throws {
+            do {
+                return try row.decode(atIndex: index)
+            } catch is RowDecodingError {
+                throw CatalogError(
+                    .unavailable,
+                    "the catalog is damaged: a row lacks its value of \"\(Array(row.columnNames)[index])\"; keep a copy, and "
+                        + "restore it from a backup"
+                )
+            }
+        }
+    }
+
+    func hasNull(atIndex index: Int) -> Bool { row.hasNull(atIndex: index) }
+}
+
 extension StoredFile {
     /// Reads the columns that `SQL` selects for a file.
     ///
@@ -20,8 +44,8 @@ extension StoredFile {
     ///   - row: The row.
     ///   - first: The index of the first of the columns.
     /// - Throws: `CatalogError` if the row is damaged.
-    init(_ row: Row, at first: Int = 0) throws {
-        self.init(
+    init(_ row: CatalogRow, at first: Int = 0) throws {
+        try self.init(
             id: row[first],
             storage: row[first + 1],
             name: row[first + 2],
@@ -33,7 +57,7 @@ extension StoredFile {
             size: row[first + 8],
             sha256: row[first + 9],
             contentType: row[first + 10],
-            state: try FileState(column: row[first + 11]),
+            state: FileState(column: row[first + 11]),
             task: row[first + 12],
             owner: FileOwner(row, at: first + 13),
             createdAt: Date(milliseconds: row[first + 16]),
@@ -48,9 +72,9 @@ extension StoredFile {
 
 extension StorageEvent {
     /// Reads the columns of `SQL.events`.
-    init(_ row: Row) throws {
-        self.init(
-            type: try Kind(column: row[2]),
+    init(_ row: CatalogRow) throws {
+        try self.init(
+            type: Kind(column: row[2]),
             id: row[0],
             at: Date(milliseconds: row[1]),
             storage: row[3],
@@ -67,21 +91,21 @@ extension StorageEvent {
 
 extension StorageRegistration {
     /// Reads the columns of `SQL.storages`.
-    init(_ row: Row) {
-        self.init(alias: row[0], localID: row[1], remoteFingerprint: row[2], isPaused: row[3])
+    init(_ row: CatalogRow) throws {
+        try self.init(alias: row[0], localID: row[1], remoteFingerprint: row[2], isPaused: row[3])
     }
 }
 
 extension DropFolderRegistration {
     /// Reads the columns of `SQL.dropFolders`.
-    init(_ row: Row) { self.init(id: row[0], path: row[1], storage: row[2]) }
+    init(_ row: CatalogRow) throws { try self.init(id: row[0], path: row[1], storage: row[2]) }
 }
 
 extension FileOwner {
     /// Reads an owner's three columns; nil if there is none.
-    fileprivate init?(_ row: Row, at first: Int) {
-        guard let model = row[first] as String? else { return nil }
-        self.init(model: model, row: row[first + 1] ?? "", field: row[first + 2])
+    fileprivate init?(_ row: CatalogRow, at first: Int) throws {
+        guard let model = try row[first] as String? else { return nil }
+        try self.init(model: model, row: row[first + 1] ?? "", field: row[first + 2] ?? "")
     }
 }
 
@@ -110,9 +134,11 @@ extension Database {
     }
 
     /// The first row of a statement that is prepared once a connection, read by `body` while it is there.
-    func first<Value>(_ sql: String, _ arguments: StatementArguments, _ body: (Row) throws -> Value) throws -> Value? {
+    func first<Value>(_ sql: String, _ arguments: StatementArguments, _ body: (CatalogRow) throws -> Value) throws
+        -> Value?
+    {
         let rows = try Row.fetchCursor(cachedStatement(sql: sql), arguments: arguments)
-        let value = try rows.next().map(body)
+        let value = try rows.next().map { try body(CatalogRow($0)) }
         // A cursor left in its midst keeps the statement running, and the transaction open.
         while try rows.next() != nil {}
         return value
@@ -122,11 +148,11 @@ extension Database {
     func all<Value>(
         _ sql: String,
         _ arguments: StatementArguments = [],
-        _ body: (Row) throws -> Value
+        _ body: (CatalogRow) throws -> Value
     ) throws -> [Value] {
         let rows = try Row.fetchCursor(cachedStatement(sql: sql), arguments: arguments)
         var values: [Value] = []
-        while let row = try rows.next() { values.append(try body(row)) }
+        while let row = try rows.next() { values.append(try body(CatalogRow(row))) }
         return values
     }
 }

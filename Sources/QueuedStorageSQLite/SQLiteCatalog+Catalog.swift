@@ -7,7 +7,7 @@ extension SQLiteCatalog: Catalog {
     // MARK: Storages
 
     public func identity() async throws -> String {
-        guard let id = try await read({ try $0.first(SQL.identity, []) { $0[0] as String } }) else {
+        guard let id = try await read({ try $0.first(SQL.identity, []) { try $0[0] as String } }) else {
             throw CatalogError(
                 .unavailable,
                 "the catalog \"\(path)\" has lost its identifier; restore it from a backup"
@@ -21,7 +21,7 @@ extension SQLiteCatalog: Catalog {
     }
 
     public func storages() async throws -> [StorageRegistration] {
-        try await read { try $0.all(SQL.storages) { StorageRegistration($0) } }
+        try await read { try $0.all(SQL.storages) { try StorageRegistration($0) } }
     }
 
     public func setPaused(_ isPaused: Bool, storage: String) async throws {
@@ -35,7 +35,7 @@ extension SQLiteCatalog: Catalog {
     }
 
     public func dropFolders() async throws -> [DropFolderRegistration] {
-        try await read { try $0.all(SQL.dropFolders) { DropFolderRegistration($0) } }
+        try await read { try $0.all(SQL.dropFolders) { try DropFolderRegistration($0) } }
     }
 
     // MARK: Files
@@ -94,7 +94,7 @@ extension SQLiteCatalog: Catalog {
         try await read { db in
             try entries.compactMap { entry in
                 try db.first(SQL.take, [entry]) {
-                    CopiedEntry(entry: $0[0], size: $0[1], modifiedAt: $0[2], changedAt: $0[3], sha256: $0[4])
+                    try CopiedEntry(entry: $0[0], size: $0[1], modifiedAt: $0[2], changedAt: $0[3], sha256: $0[4])
                 }
             }
         }
@@ -206,7 +206,7 @@ extension SQLiteCatalog: Catalog {
         try await read { db in
             var holders: [String: Set<String>] = [:]
             for storage in storages {
-                let tokens = try db.all(SQL.leaseholders, [storage, storage]) { $0[0] as String }
+                let tokens = try db.all(SQL.leaseholders, [storage, storage]) { try $0[0] as String }
                 if !tokens.isEmpty { holders[storage] = Set(tokens) }
             }
             return holders
@@ -217,9 +217,9 @@ extension SQLiteCatalog: Catalog {
         try await read { db in
             var next: Int64?
             for storage in storages {
-                guard try db.first(SQL.isPaused, [storage], { $0[0] as Bool }) == false else { continue }
+                guard try db.first(SQL.isPaused, [storage], { try $0[0] as Bool }) == false else { continue }
                 for task in (tasks[storage] ?? []).union(Self.deletionTasks) {
-                    let dueAt = try db.first(SQL.nextDueAt, [storage, task]) { $0[0] as Int64? } ?? nil
+                    let dueAt = try db.first(SQL.nextDueAt, [storage, task]) { try $0[0] as Int64? } ?? nil
                     if let dueAt { next = min(next ?? dueAt, dueAt) }
                 }
             }
@@ -230,17 +230,17 @@ extension SQLiteCatalog: Catalog {
     // MARK: Views
 
     public func lastFileID() async throws -> Int64 {
-        try await read { try $0.first(SQL.lastFileID, []) { $0[0] as Int64 } ?? 0 }
+        try await read { try $0.first(SQL.lastFileID, []) { try $0[0] as Int64 } ?? 0 }
     }
 
     public func counts() async throws -> [StorageCounts] {
         try await read { db in
             var counts: [String: StorageCounts] = [:]
-            for alias in try db.all(SQL.storages, [], { $0[0] as String }) {
+            for alias in try db.all(SQL.storages, [], { try $0[0] as String }) {
                 counts[alias] = StorageCounts(alias: alias, counts: [:], bytes: [:])
             }
             let rows = try db.all(SQL.counts) { row in
-                (row[0] as String, try FileState(column: row[1]), row[2] as Int, row[3] as Int64)
+                try (row[0] as String, FileState(column: row[1]), row[2] as Int, row[3] as Int64)
             }
             for (alias, state, files, bytes) in rows {
                 counts[alias]?.counts[state] = files
@@ -259,7 +259,7 @@ extension SQLiteCatalog: Catalog {
                 return try db.all(SQL.filesInStorage, [storage, query.after, query.limit]) { try StoredFile($0) }
             }
             // The storages are few, and each has its files of a state in the order of their identifiers.
-            let storages = try query.storage.map { [$0] } ?? db.all(SQL.storages) { $0[0] }
+            let storages = try query.storage.map { [$0] } ?? db.all(SQL.storages) { try $0[0] }
             let files = try storages.flatMap { storage in
                 try db.all(SQL.filesInState, [storage, state.rawValue, query.after, query.limit]) { try StoredFile($0) }
             }
@@ -275,26 +275,26 @@ extension SQLiteCatalog: Catalog {
     ) async throws -> [String] {
         try await read { db in
             guard !directory.isEmpty else {
-                return try db.all(SQL.names, [storage, after ?? "", limit]) { $0[0] }
+                return try db.all(SQL.names, [storage, after ?? "", limit]) { try $0[0] }
             }
             // "0" is the byte after "/", so between "a/" and "a0" is all that lies below "a". Strings compare by Unicode in
             // Swift, and by bytes in the database.
             let first = "\(directory)/"
             let from = after.map { $0.utf8.lexicographicallyPrecedes(first.utf8) ? first : $0 } ?? first
-            return try db.all(SQL.namesBelow, [storage, from, "\(directory)0", limit]) { $0[0] }
+            return try db.all(SQL.namesBelow, [storage, from, "\(directory)0", limit]) { try $0[0] }
         }
     }
 
     public func unclaimable(tasks: [String: Set<String>]) async throws -> [UnclaimableJobs] {
         try await read { db in
             var unclaimable: [UnclaimableJobs] = []
-            for storage in try db.all(SQL.storages, [], { $0[0] as String }) {
+            for storage in try db.all(SQL.storages, [], { try $0[0] as String }) {
                 let known = tasks[storage]?.union(Self.deletionTasks) ?? []
                 var task = ""
-                while let next = try db.first(SQL.nextQueuedTask, [storage, task], { $0[0] as String }) {
+                while let next = try db.first(SQL.nextQueuedTask, [storage, task], { try $0[0] as String }) {
                     task = next
                     guard !known.contains(task) else { continue }
-                    let count = try db.first(SQL.queuedJobCount, [storage, task]) { $0[0] as Int }
+                    let count = try db.first(SQL.queuedJobCount, [storage, task]) { try $0[0] as Int }
                     unclaimable.append(UnclaimableJobs(storage: storage, task: task, count: count ?? 0))
                 }
             }
@@ -307,7 +307,7 @@ extension SQLiteCatalog: Catalog {
     }
 
     public func lastEventID() async throws -> Int64 {
-        try await read { try $0.first(SQL.lastEventID, []) { $0[0] as Int64 } ?? 0 }
+        try await read { try $0.first(SQL.lastEventID, []) { try $0[0] as Int64 } ?? 0 }
     }
 
     public func trimEvents(before: Date) async throws {
