@@ -105,8 +105,11 @@ extension DatabaseStorage: Storage {
     }
 
     public func size(_ name: String) async throws -> Int64 {
-        guard let size = try await value("size", of: name).integer else { throw missing(name) }
-        return size
+        let key = try resolve(name)
+        guard let file = try await act("looked up", name, .read, { try tables.find(key, $0) }) else {
+            throw missing(name)
+        }
+        return file.size
     }
 
     /// Whether a name can be; somebody else may have written the row.
