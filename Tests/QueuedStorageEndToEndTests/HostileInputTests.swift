@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Glibc
+import Logging
 import QueuedStorageCore
 import QueuedStorageSQLite
 import TestSupport
@@ -143,8 +144,13 @@ import Testing
 
         private func act(_ bench: Bench) async throws {
             let (storage, catalog) = (bench.storage, bench.catalog)
+            let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let work = {
+                try await TransferWorker(catalog: catalog, storages: [storage], time: bench.time, logger: silent)
+                    .runUntilIdle()
+            }
             let acts: [() async throws -> Void] = [
-                { try await bench.work() },
+                work,
                 { for file in try await catalog.files(FileQuery()) { _ = "\(file) \(file.modifiedAt)" } },
                 { _ = try await catalog.files(FileQuery(state: .failed)) },
                 { for event in try await catalog.events(after: 0, limit: 1000) { _ = "\(event)" } },
@@ -163,9 +169,9 @@ import Testing
                 { _ = try await catalog.retryDeletions(in: "files") },
                 { try await storage.delete("a.txt") },
                 { try await storage.delete("d/b.txt") },
-                { try await bench.work() },
+                work,
                 { for file in try await catalog.files(FileQuery()) { try await storage.delete(file.name) } },
-                { try await bench.work() },
+                work,
             ]
             for act in acts {
                 do {
