@@ -13,7 +13,7 @@ import Testing
         "nul\0byte", "new\nline", "trailing/", "trailing.", "..", ".", "", " ", "-rf", "link/x", "deep/passwd", "C:\\x",
         "a\\..\\..\\b", "a/\u{301}b/c", "e\u{301}", "\u{e9}", String(repeating: "x", count: 255),
         String(repeating: "x", count: 256), "d/" + String(repeating: "ü", count: 128), "&lt;&#47;&#x2f;..&period;/x",
-        String(repeating: "a/", count: 2000) + "x",
+        String(repeating: "a/", count: 100) + "x",
     ]
 
     @Test func `names stay below their location on paper`() async throws {

@@ -12,7 +12,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(60))) struct HostileInputTests {
     @Test func `rows that somebody changed`() async throws {
         try await withCatalog { scene in
-            try await HostileInput("catalog-rows", cost: 20, maxSeconds: 60).attack { _, random in
+            try await HostileInput("catalog-rows", cost: 20).attack { _, random in
                 try scene.putBack()
                 try tamper(with: scene.database, &random)
                 try await scene.use()
@@ -22,7 +22,7 @@ import Testing
 
     @Test func `files of the database with other bytes`() async throws {
         try await withCatalog { scene in
-            try await HostileInput("catalog-bytes", cost: 20, maxSeconds: 60).attack { _, random in
+            try await HostileInput("catalog-bytes", cost: 20).attack { _, random in
                 try scene.putBack()
                 let path = scene.database + (Bool.random(using: &random) ? "" : "-wal")
                 var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))

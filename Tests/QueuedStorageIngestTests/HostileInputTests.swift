@@ -19,8 +19,7 @@ import Testing
         try await HostileInput(
             "drop-folder-options",
             examples,
-            words: ["*", "**", "[", "]", "\\", "after:"],
-            maxSeconds: 5
+            words: ["*", "**", "[", "]", "\\", "after:"]
         )
         .attack { bytes, random in
             let text = String(decoding: bytes.prefix(400), as: UTF8.self)
