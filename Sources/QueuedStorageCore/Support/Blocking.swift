@@ -35,7 +35,23 @@ package func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> 
         return try body()
     }
     return try await withCheckedThrowingContinuation { continuation in
-        blockingQueue.async { continuation.resume(with: Result(catching: body)) }
+        let call = Call(body)
+        blockingQueue.async { continuation.resume(with: call.run()) }
+    }
+}
+
+/// A call that lets go of all that it captured before its caller goes on.
+///
+/// The queue lets go of a block only some time after it ran; what ends with its last reference, such as a temporary file or
+/// a lock, would outlive the call.
+private final class Call<Value>: @unchecked Sendable /* nobody has it but the queue's thread once it is queued */ {
+    private var body: (@Sendable () throws -> Value)?
+
+    init(_ body: @escaping @Sendable () throws -> Value) { self.body = body }
+
+    func run() -> Result<Value, any Error> {
+        guard let body = body.take() else { preconditionFailure("A blocking call was made twice.") }
+        return Result(catching: body)
     }
 }
 
