@@ -62,7 +62,7 @@ public final class DropFolder: Service {
     ///   - logger: Where to say what happened.
     ///   - time: The time to go by.
     ///   - takesLock: Whether other watchers are kept out; without, each file is still taken once.
-    ///   - returnInterval: How often to look whether the folder is there still, and whether it is back.
+    ///   - returnInterval: How often to look whether a folder that is gone is back; and, a fifth as often, whether one is there still.
     ///   - observe: Is told what happens, on any thread.
     package init(
         _ path: String,

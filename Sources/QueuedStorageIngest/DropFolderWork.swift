@@ -148,13 +148,13 @@ struct DropFolderWork {
     }
 
     /// Looks again and again whether the folder is where it was; no event tells if something was mounted over it, or if
-    /// the directory that it lies in went away.
+    /// the directory that it lies in went away. Rarer than for a folder that is gone: who has nothing to do sleeps.
     ///
     /// - Returns: When it is cancelled; what is in hand is saved still.
     /// - Throws: ``InboxGone``.
     private func noticeGone() async throws -> Step {
         while true {
-            let next = context.time.now() + folder.returnInterval
+            let next = context.time.now() + folder.returnInterval * 5
             guard (try? await context.time.sleep(next)) != nil else { return .cancelled }
             guard try await blocking({ [inbox = intake.inbox] in inbox.isThere }) else { throw InboxGone() }
         }
