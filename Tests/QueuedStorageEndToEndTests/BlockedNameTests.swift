@@ -61,6 +61,7 @@ import Testing
             #expect(bench.bytes("local/\(file.name)") == "below")
             try await bench.work()
             #expect(bench.bytes("remote/\(file.name)") == "below")
+            try await bench.storage.settle()
             #expect(try await bench.catalog.unsettled(in: "files").isEmpty)
         }
     }

@@ -7,7 +7,7 @@ import Testing
 
 /// A worker that is asked to stop at an awkward moment.
 @Suite struct DrainTests {
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `a worker asked to stop while its claim is on its way gives back what it got, and ends`() async throws {
         try await withTemporaryDirectory { directory in
             let current = CurrentWorker()
