@@ -18,6 +18,11 @@ TEST_TARGETS := $(notdir $(wildcard Tests/*Tests))
 # Longer than this, in seconds, means that a test hangs, on a slow machine too.
 TEST_TIMEOUT ?= 900
 WITHOUT_INOTIFYTOOLS := --disable-default-traits --scratch-path .build/without-inotifytools
+# What runs under the compiler's sanitizers: all that needs no server. Not the tests that measure memory, which is the
+# sanitizer's there, nor those that kill children or take thousands of files, under which ThreadSanitizer itself dies.
+LOCAL_TESTS := QueuedStorage(Core|SQLite|Models|Transport|Ingest|EndToEnd)Tests
+TOO_MUCH := memory|CrashTests|5,000 dropped files|100,000 files
+TIMES ?= 50
 BENCH_FLAGS ?=
 LARGE_FLAGS ?=
 CRASH_FLAGS ?=
@@ -30,7 +35,8 @@ FROM ?= 1
 ROUNDS ?= 100000
 FUZZ_TARGETS := $(patsubst Tests/%/HostileInputTests.swift,%,$(wildcard Tests/*/HostileInputTests.swift))
 
-.PHONY: help run build test lint examples docs bench bench-remotes large evidence crash faults powerloss sim fire fuzz install clean swift
+.PHONY: help run build test races addresses repeat lint examples docs bench bench-remotes large evidence crash faults powerloss sim \
+	fire fuzz install clean swift
 .DEFAULT_GOAL := help
 
 help:
@@ -63,6 +69,29 @@ test: swift ## Run all tests, with libinotifytools and without
 	timeout --kill-after=30 $(TEST_TIMEOUT) $(SWIFT) test --skip-build --disable-xctest $(WITHOUT_INOTIFYTOOLS) \
 		--filter '^QueuedStorageIngestTests\.'
 	@echo "All tests passed, those of drop folders also without libinotifytools."
+
+races: swift ## Run the tests that need no server under ThreadSanitizer
+	$(call sanitize,thread)
+
+addresses: swift ## Run the tests that need no server under AddressSanitizer
+	$(call sanitize,address)
+
+define sanitize
+@.ci/packages build
+$(SWIFT) build --build-tests --sanitize=$(1) --scratch-path .build/$(1)
+TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/thread-suppressions.txt ASAN_OPTIONS=detect_leaks=0 \
+	timeout --kill-after=30 $(TEST_TIMEOUT) $(SWIFT) test --skip-build --disable-xctest --no-parallel \
+	--sanitize=$(1) --scratch-path .build/$(1) --filter '^$(LOCAL_TESTS)\.' --skip '$(TOO_MUCH)'
+endef
+
+repeat: swift ## Run the tests that need no server TIMES=50 times, until one fails
+	@.ci/packages build
+	$(SWIFT) build --build-tests
+	@set -e; for time in $$(seq $(TIMES)); do \
+		echo "Run $$time of $(TIMES)"; \
+		timeout --kill-after=30 $(TEST_TIMEOUT) $(SWIFT) test --skip-build --disable-xctest --quiet \
+			--filter '^$(LOCAL_TESTS)\.'; \
+	done
 
 lint: swift ## Check the format of the sources, and that they compile without a warning
 	@.ci/packages build

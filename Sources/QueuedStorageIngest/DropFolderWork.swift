@@ -148,7 +148,9 @@ struct DropFolderWork {
     }
 
     /// Looks again and again whether the folder is where it was; no event tells if something was mounted over it, or if
-    /// the directory that it lies in went away. Rarer than for a folder that is gone: who has nothing to do sleeps.
+    /// the directory that it lies in went away.
+    ///
+    /// It looks more rarely than for a folder that is gone: who has nothing to do sleeps.
     ///
     /// - Returns: When it is cancelled; what is in hand is saved still.
     /// - Throws: ``InboxGone``.
