@@ -111,7 +111,11 @@ public final class TransferWorker: Service {
 
     private func work(untilIdle: Bool) async throws {
         var alarm: Task<Void, Never>?
-        defer { alarm?.cancel() }
+        var drainLimit: Task<Void, Never>?
+        defer {
+            alarm?.cancel()
+            drainLimit?.cancel()
+        }
         // A group that forgets what has ended: a worker works for months.
         try await withThrowingDiscardingTaskGroup { group in
             wake()
@@ -119,7 +123,7 @@ public final class TransferWorker: Service {
                 try await release()
                 if schedule.withLock({ $0.isDraining }) {
                     if schedule.withLock({ $0.isIdle }) { break }
-                    if alarm == nil { alarm = stopRunning(after: options.drainTimeout) }
+                    if drainLimit == nil { drainLimit = stopRunning(after: options.drainTimeout) }
                     continue
                 }
                 let now = time.bootMilliseconds
