@@ -24,7 +24,7 @@ import Testing
         ]
         try await HostileInput("s3-documents", examples, words: ["<Key>", "</Key>", "<Prefix>", "&e;"]).attack {
             bytes in
-            guard let node = XMLNode.parse(bytes) else { return }
+            guard let node = XMLTree.parse(bytes) else { return }
             try hold(!node.text.contains("root:"), "a file of this machine was read")
             let size = byteCount(node)
             try hold(size <= 4 * bytes.count + 4096, "\(bytes.count) bytes became \(size)")
@@ -114,7 +114,7 @@ import Testing
         }
     }
 
-    private func byteCount(_ node: XMLNode) -> Int {
+    private func byteCount(_ node: XMLTree) -> Int {
         node.children.reduce(node.text.utf8.count + node.name.utf8.count) { $0 + byteCount($1) }
     }
 

@@ -50,11 +50,11 @@ package struct S3Client: Sendable {
     }
 
     /// Sends a request whose answer is an XML document.
-    func document(_ request: S3Request) async throws -> XMLNode {
+    func document(_ request: S3Request) async throws -> XMLTree {
         for attempt in 1... {
             let (response, bytes) = try await collect(request)
             // Well-formed HTML is XML, too.
-            guard let node = XMLNode.parse(bytes), node.name.lowercased() != "html" else {
+            guard let node = XMLTree.parse(bytes), node.name.lowercased() != "html" else {
                 let failure = S3Failure(
                     status: response.status,
                     code: "HTTP \(response.status)",
@@ -186,7 +186,7 @@ package struct S3Client: Sendable {
     private static func failure(_ response: TransportResponse) async throws -> S3Failure {
         let bytes = (try? await response.body.collect(upTo: 1 << 20)) ?? []
         try Task.checkCancellation()
-        if let node = XMLNode.parse(bytes), node.name == "Error" {
+        if let node = XMLTree.parse(bytes), node.name == "Error" {
             return S3Failure(status: response.status, headers: response.headers, error: node)
         }
         var failure = S3Failure(status: response.status, headers: response.headers, error: nil)
@@ -242,7 +242,7 @@ extension S3Failure {
     ///   - status: The HTTP status.
     ///   - headers: The header fields.
     ///   - error: The `Error` element, if the answer had one.
-    init(status: Int, headers: HeaderFields, error: XMLNode?) {
+    init(status: Int, headers: HeaderFields, error: XMLTree?) {
         self.status = status
         code = error?["Code"]?.text ?? "HTTP \(status)"
         message = error?["Message"]?.text ?? ""

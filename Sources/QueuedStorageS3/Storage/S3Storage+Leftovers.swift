@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 public import QueuedStorageCore
+internal import QueuedStorageTransport
 
 extension S3Storage: LeftoverStorage {
     /// Finds the uploads below the location that nobody completed or abandoned.

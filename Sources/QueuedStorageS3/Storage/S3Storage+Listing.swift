@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 public import QueuedStorageCore
+internal import QueuedStorageTransport
 
 extension S3Storage {
     /// Lists what keys say: a directory is what has a slash behind it, and nothing has to be there for it.
@@ -31,7 +32,7 @@ extension S3Storage {
         return DirectoryListing(directories: directories, files: files)
     }
 
-    private func page(_ prefix: String, after token: String?, directory: String) async throws -> XMLNode {
+    private func page(_ prefix: String, after token: String?, directory: String) async throws -> XMLTree {
         var query = [
             (name: "list-type", value: "2"), ("prefix", prefix), ("delimiter", "/"), ("encoding-type", "url"),
         ]

@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import QueuedStorageCore
+internal import QueuedStorageTransport
 internal import Synchronization
 
 extension S3Storage {

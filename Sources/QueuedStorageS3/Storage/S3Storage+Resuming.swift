@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 public import QueuedStorageCore
+internal import QueuedStorageTransport
 
 /// An upload in parts: the server keeps each part that it has, and the journal what we know of them.
 extension S3Storage: ResumableStorage {
@@ -131,7 +132,7 @@ extension S3Storage: ResumableStorage {
         repeat {
             var query = [(name: "uploadId", value: record.uploadID)]
             if let marker { query.append(("part-number-marker", marker)) }
-            let page: XMLNode
+            let page: XMLTree
             do {
                 page = try await client.document(
                     S3Request("GET", record.key, verb: "resumed", name: name, query: query)

@@ -156,7 +156,7 @@ extension S3Storage {
             request.body = Array(
                 """
                 <CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>\
-                \(XMLNode.escaped(client.region))</LocationConstraint></CreateBucketConfiguration>
+                \(client.region.xmlEscaped)</LocationConstraint></CreateBucketConfiguration>
                 """.utf8
             )
         }
