@@ -118,7 +118,7 @@ extension CatalogTransaction {
     func settle(_ files: [StoredFile]) throws {
         for file in files {
             guard let place = file.place else { continue }
-            try db.run(SQL.settleFile, [file.id, file.generation, place])
+            try db.run(SQL.settleFile, [file.id, file.generation, place, file.name])
         }
     }
 

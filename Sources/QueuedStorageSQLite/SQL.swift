@@ -60,7 +60,7 @@ enum SQL {
     static let deleteTake = "DELETE FROM qstore_take WHERE entry = ?"
     static let renameFile = "UPDATE qstore_file SET name = ? WHERE id = ?"
     static let settleFile = """
-        UPDATE qstore_file SET place = NULL, replaces = 0 WHERE id = ? AND generation = ? AND place = ?
+        UPDATE qstore_file SET place = NULL, replaces = 0 WHERE id = ? AND generation = ? AND place = ? AND name = ?
         """
     static let deleteFile = "UPDATE qstore_file SET state = 'deleting', generation = generation + 1 WHERE id = ?"
     static let localIsGone = "UPDATE qstore_file SET hasLocal = 0, place = NULL, replaces = 0 WHERE id = ?"

@@ -223,6 +223,14 @@ extension CatalogRequirement {
             try require(!isPlacedLater, "a settled file is placed again")
             try require(calls.withLock { $0 }, is: 1, "calls")
         },
+        CatalogRequirement("settles nothing that got another name meanwhile") { probe in
+            let file = try await probe.catalog.record(probe.new())
+            let renamed = try await probe.catalog.rename(file, to: "c.txt")
+
+            try await probe.catalog.settle([file])
+
+            try require(try await probe.catalog.unsettled(in: "photos"), is: [renamed], "unsettled")
+        },
         CatalogRequirement("changes nothing when placing fails") { probe in
             let file = try await probe.catalog.record(probe.new())
 

@@ -114,7 +114,7 @@ public protocol Catalog: Sendable {
 
     /// Notes that files lie under their names, durably: their place is forgotten.
     ///
-    /// - Parameter files: The files; one whose generation or place has changed since is left alone.
+    /// - Parameter files: The files; one whose generation, place or name has changed since is left alone.
     /// - Throws: ``CatalogError``; after ``CatalogError/Code/outcomeUnknown`` nobody can say whether it was committed.
     func settle(_ files: [StoredFile]) async throws
 

@@ -211,7 +211,9 @@ extension QueuedStorage {
         try await settle()
         let local = local
         try await noteFormerSHA256(old)
-        _ = try await catalog.place(old) { _ = try local.place(place, as: old.name, replacing: old.replaces) }
+        let isOurs = try await catalog.place(old) { _ = try local.place(place, as: old.name, replacing: old.replaces) }
+        // It was settled just now, or got another name; who records over it learns whether it is in the way still.
+        guard isOurs else { return }
         try await blocking { try local.sync(names: [old.name], places: [place]) }
         try await catalog.settle([old])
     }

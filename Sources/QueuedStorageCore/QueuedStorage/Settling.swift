@@ -24,7 +24,11 @@ extension QueuedStorage {
         do {
             if file.replaces {
                 try await noteFormerSHA256(file)
-                _ = try await catalog.place(file) { _ = try local.place(place, as: file.name, replacing: true) }
+                let isOurs = try await catalog.place(file) {
+                    _ = try local.place(place, as: file.name, replacing: true)
+                }
+                // Somebody else placed it, deleted it or gave it another name, and goes on with it.
+                guard isOurs else { return true }
             } else {
                 _ = try await blocking { try local.place(place, as: file.name, replacing: false) }
             }
