@@ -52,7 +52,10 @@ final class SimulatedRemote: @unchecked Sendable /* the simulator's thread alone
     }
 
     /// What arrives of bytes.
-    private func arrived(_ bytes: [UInt8], as name: String) -> [UInt8] {
+    ///
+    /// Where they are damaged, a bit is flipped: of what comes back another one than of what went, or both together would
+    /// mend it.
+    private func arrived(_ bytes: [UInt8], as name: String, flipping bit: UInt8 = 1) -> [UInt8] {
         if !bytes.isEmpty, world.simulator.happens(world.weather.bodyIsCut) {
             server.taint(name)
             return Array(bytes.prefix(Int(world.simulator.pick(0...Int64(bytes.count - 1)))))
@@ -60,7 +63,7 @@ final class SimulatedRemote: @unchecked Sendable /* the simulator's thread alone
         if !bytes.isEmpty, world.simulator.happens(world.weather.bodyIsDamaged) {
             server.taint(name)
             var damaged = bytes
-            damaged[Int(world.simulator.pick(0...Int64(bytes.count - 1)))] ^= 1
+            damaged[Int(world.simulator.pick(0...Int64(bytes.count - 1)))] ^= bit
             return damaged
         }
         return bytes
@@ -81,7 +84,7 @@ extension SimulatedRemote: ExclusiveStorage {
         }
         // What is read for a proof may be cut or damaged on its way; what an application reads, too, but that isn't ours.
         guard !Reading.isForClient else { return FileReader(cut(bytes, to: range)) }
-        let read = arrived(bytes, as: name)
+        let read = arrived(bytes, as: name, flipping: 2)
         return FileReader(cut(read, to: range))
     }
 
