@@ -95,10 +95,11 @@ struct TransportConnectionTests {
             let first = try connection.head()
             try connection.skip(Int(first.fields["content-length"] ?? "") ?? 0)
             try connection.answer(200, [:], "\(number)")
-            // The first connection ends when the second request has begun.
+            // The first connection ends when the second request has come: libcurl waits for the answer by then. Where it is
+            // still sending, it doesn't begin again by itself.
             let second = try connection.head()
-            if number == 1 { return connection.reset() }
             try connection.skip(Int(second.fields["content-length"] ?? "") ?? 0)
+            if number == 1 { return connection.reset() }
             try connection.answer()
         }
         let transport = Transport()
