@@ -29,6 +29,9 @@ struct HeldToken: Sendable {
         return Self(name: name, lock: file)
     }
 
+    /// Gives up what lies in `taken/TOKEN`: whoever comes next takes it over.
+    func release() { _ = clinux_ofd_unlock(lock.descriptor) }
+
     /// Forgets the token; its directory must be gone.
     func drop(from owners: Directory) throws { try owners.remove(name.utf8) }
 }

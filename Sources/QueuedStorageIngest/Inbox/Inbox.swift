@@ -69,8 +69,12 @@ struct Inbox: Sendable {
     }
 
     /// Leaves nothing behind if nothing is left in it; else another process takes it over.
+    ///
+    /// Both locks are given up here, not with the last reference: who opens the folder right afterwards must get it.
     func close() {
         if (try? taken.removeDirectory(token.name.utf8)) == true { try? token.drop(from: owners) }
+        token.release()
+        if let lock { _ = clinux_ofd_unlock(lock.descriptor) }
     }
 
     /// An absolute path without symbolic links.

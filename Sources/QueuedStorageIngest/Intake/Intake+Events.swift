@@ -42,6 +42,7 @@ extension Intake {
         stream?.close()
         stream = nil
         releaseAdopted()
+        for held in adopted.values { held.token.release() }
         inbox.close()
     }
 
