@@ -22,8 +22,8 @@ final class Engine: Sendable {
     let options: TransportOptions
     private let state = Mutex(State())
     /// libcurl's multi handle.
-    // Safe: the pointer never changes, and only the thread uses what it points to, but for `curl_multi_wakeup`, which any
-    // thread may call (libcurl-thread(3)).
+    // The pointer never changes, and only the thread uses what it points to, but for `curl_multi_wakeup`.
+    // Safe: that one may be called by any thread (libcurl-thread(3)).
     nonisolated(unsafe) let multi: UnsafeMutableRawPointer?
 
     /// libcurl's own state, made once for the process.

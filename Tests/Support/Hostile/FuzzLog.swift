@@ -13,7 +13,7 @@ final class FuzzLog: Sendable {
     private let descriptor: Int32
     private let began = Mutex(ContinuousClock.now)
     private let size = Mutex(0)
-    // Dispatch's sources may be used by any thread.
+    // Safe: the reference never changes, and Dispatch's sources may be used by any thread.
     nonisolated(unsafe) private let watchdog: any DispatchSourceTimer
 
     init(_ name: String, maxSeconds: Int) {
@@ -81,8 +81,10 @@ final class FuzzLog: Sendable {
 /// The last words of a process that an input killed.
 private enum Epitaph {
     private static let capacity = 1024
-    // Only bytes are written here, by the test that runs; the handler of a signal reads them wherever it comes.
+    // A signal's handler, or the watchdog right before it ends the process, may read half of a title, and nothing beyond.
+    // Safe: the targets of a process come one after the other (`.serialized`), and the one that runs alone writes bytes.
     nonisolated(unsafe) private static let words = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+    // Safe: as above.
     nonisolated(unsafe) private static var count = 0
 
     private static let handlers: Void = {
