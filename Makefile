@@ -14,14 +14,14 @@ DATA ?= ./qstore-data
 DOCS ?= ./docs-out
 LIBRARIES := $(filter-out QueuedStorageCLI,$(notdir $(wildcard Sources/QueuedStorage*)))
 # One suite after the other: each may use both cores, and those that watch the kernel mustn't wait for the others.
-TEST_TARGETS := $(notdir $(wildcard Tests/*Tests))
+TEST_SUITES := $(notdir $(wildcard Tests/*Tests))
 # Longer than this, in seconds, means that a test hangs, on a slow machine too.
 TEST_TIMEOUT ?= 900
 WITHOUT_INOTIFYTOOLS := --disable-default-traits --scratch-path .build/without-inotifytools
 # What runs under the compiler's sanitizers: all that needs no server. Not the tests that measure memory, which is the
-# sanitizer's there, nor those that kill children or take thousands of files, under which ThreadSanitizer itself dies.
-LOCAL_TESTS := QueuedStorage(Core|SQLite|Models|Transport|Ingest|EndToEnd)Tests
-TOO_MUCH := memory|CrashTests|5,000 dropped files|100,000 files
+# sanitizer's there.
+LOCAL_SUITES ?= $(patsubst %,QueuedStorage%Tests,Core SQLite Models Transport Ingest EndToEnd)
+TOO_MUCH := memory
 TIMES ?= 50
 BENCH_FLAGS ?=
 LARGE_FLAGS ?=
@@ -55,19 +55,21 @@ build: swift ## Build qstore, as it is released
 	@.ci/packages build
 	$(SWIFT) build -c release --product qstore
 
+# $(1) suites, one after the other; $(2) further flags. Only what runs has a limit: how long a build takes is the machine's business.
+define run-suites
+set -e; for suite in $(1); do \
+	echo "Testing $$suite"; \
+	timeout --kill-after=30 $(TEST_TIMEOUT) $(SWIFT) test --skip-build --disable-xctest $(2) --filter "^$$suite\."; \
+done
+endef
+
 test: swift ## Run all tests, with libinotifytools and without
 	@.ci/packages build test
 	@.ci/python-packages test
 	$(SWIFT) build --build-tests
-	@set -e; for target in $(TEST_TARGETS); do \
-		echo "Testing $$target"; \
-		timeout --kill-after=30 $(TEST_TIMEOUT) \
-			$(SWIFT) test --skip-build --disable-xctest --filter "^$$target\."; \
-	done
-	@# Only what runs has a limit: how long a build takes is the machine's business.
+	@$(call run-suites,$(TEST_SUITES))
 	$(SWIFT) build --build-tests $(WITHOUT_INOTIFYTOOLS)
-	timeout --kill-after=30 $(TEST_TIMEOUT) $(SWIFT) test --skip-build --disable-xctest $(WITHOUT_INOTIFYTOOLS) \
-		--filter '^QueuedStorageIngestTests\.'
+	@$(call run-suites,QueuedStorageIngestTests,$(WITHOUT_INOTIFYTOOLS))
 	@echo "All tests passed, those of drop folders also without libinotifytools."
 
 races: swift ## Run the tests that need no server under ThreadSanitizer
@@ -76,21 +78,20 @@ races: swift ## Run the tests that need no server under ThreadSanitizer
 addresses: swift ## Run the tests that need no server under AddressSanitizer
 	$(call sanitize,address)
 
+# One test at a time: under a sanitizer each is slow enough to run into its own limits beside others.
 define sanitize
 @.ci/packages build
 $(SWIFT) build --build-tests --sanitize=$(1) --scratch-path .build/$(1)
-TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/thread-suppressions.txt ASAN_OPTIONS=detect_leaks=0 \
-	timeout --kill-after=30 $(TEST_TIMEOUT) $(SWIFT) test --skip-build --disable-xctest --no-parallel \
-	--sanitize=$(1) --scratch-path .build/$(1) --filter '^$(LOCAL_TESTS)\.' --skip '$(TOO_MUCH)'
+@export ASAN_OPTIONS=detect_leaks=0; \
+	$(call run-suites,$(LOCAL_SUITES),--sanitize=$(1) --scratch-path .build/$(1) --no-parallel --skip '$(TOO_MUCH)')
 endef
 
 repeat: swift ## Run the tests that need no server TIMES=50 times, until one fails
 	@.ci/packages build
 	$(SWIFT) build --build-tests
-	@set -e; for time in $$(seq $(TIMES)); do \
+	@for time in $$(seq $(TIMES)); do \
 		echo "Run $$time of $(TIMES)"; \
-		timeout --kill-after=30 $(TEST_TIMEOUT) $(SWIFT) test --skip-build --disable-xctest --quiet \
-			--filter '^$(LOCAL_TESTS)\.'; \
+		$(call run-suites,$(LOCAL_SUITES),--quiet); \
 	done
 
 lint: swift ## Check the format of the sources, and that they compile without a warning

@@ -323,7 +323,7 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: ["CLinux", "QueuedStorageCore"],
+            dependencies: ["CLinux", "CSanitizers", "QueuedStorageCore"],
             path: "Tests/Support",
             swiftSettings: swiftSettings
         ),
@@ -418,6 +418,11 @@ let package = Package(
         .target(
             name: "QStoreFaults",
             path: "Tests/Faults",
+            cSettings: [.define("_GNU_SOURCE")]
+        ),
+        .target(
+            name: "CSanitizers",
+            path: "Tests/Sanitizers",
             cSettings: [.define("_GNU_SOURCE")]
         ),
         .target(
