@@ -89,10 +89,11 @@ CREATE TABLE qstore_job (
     -- What must have ended before this job may be claimed. Of a deleteRemote: a transfer that may still publish under its
     -- name (qstore_lateAttempt). Of a transfer: the deleteRemote that is about to free the name that it shall get.
     waitsForJob INTEGER,
-    -- Of a deleteRemote whose name was planned, but never known to be published: what would lie there if it was.
-    -- Anything else under the name is foreign, and stays.
+    -- Of a deleteRemote: what lies under its name, or would if it was published. Anything else there is foreign, and stays:
+    -- always where nobody knows that it was published, and otherwise from the second claim on, as the first may have removed it.
     expectedSize INTEGER,
     expectedSHA256 TEXT,
+    wasPublished INTEGER NOT NULL DEFAULT 0 CHECK (wasPublished IN (0, 1)),
     leaseToken TEXT,
     leaseBoot TEXT,
     leaseUntil INTEGER,
@@ -240,10 +241,10 @@ WHEN NEW.generation > OLD.generation BEGIN
         SELECT id, fence, storage, remoteName, leaseToken, leaseBoot, leaseUntil FROM qstore_job
         WHERE file = NEW.id AND kind = 'transfer' AND leaseToken IS NOT NULL AND remoteName IS NOT NULL;
     INSERT INTO qstore_job (kind, storage, file, generation, task, remoteName, dueAt, delaySetAt, createdAt,
-            waitsForJob, expectedSize, expectedSHA256)
+            waitsForJob, expectedSize, expectedSHA256, wasPublished)
         SELECT 'deleteRemote', n.storage, n.file, n.generation, 'deleteRemote', n.name, t.now, t.now, t.now,
             (SELECT min(a.job) FROM qstore_lateAttempt a WHERE a.storage = n.storage AND a.remoteName = n.name),
-            iif(n.name IS OLD.remoteName, NULL, OLD.size), iif(n.name IS OLD.remoteName, NULL, OLD.sha256)
+            OLD.size, OLD.sha256, n.name IS OLD.remoteName
         FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now) t
             CROSS JOIN qstore_remoteName n
         WHERE n.file = NEW.id AND n.generation < NEW.generation
@@ -282,10 +283,10 @@ WHEN NEW.state = 'local' AND OLD.state <> 'local' AND NEW.generation = OLD.gener
         SELECT id, fence, storage, remoteName, leaseToken, leaseBoot, leaseUntil FROM qstore_job
         WHERE file = NEW.id AND kind = 'transfer' AND leaseToken IS NOT NULL AND remoteName IS NOT NULL;
     INSERT INTO qstore_job (kind, storage, file, generation, task, remoteName, dueAt, delaySetAt, createdAt,
-            waitsForJob, expectedSize, expectedSHA256)
+            waitsForJob, expectedSize, expectedSHA256, wasPublished)
         SELECT 'deleteRemote', n.storage, n.file, n.generation, 'deleteRemote', n.name, t.now, t.now, t.now,
             (SELECT min(a.job) FROM qstore_lateAttempt a WHERE a.storage = n.storage AND a.remoteName = n.name),
-            iif(n.name IS OLD.remoteName, NULL, OLD.size), iif(n.name IS OLD.remoteName, NULL, OLD.sha256)
+            OLD.size, OLD.sha256, n.name IS OLD.remoteName
         FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now) t
             CROSS JOIN qstore_remoteName n
         WHERE n.file = NEW.id

@@ -77,8 +77,9 @@ extension CatalogTransaction {
 
     private func job(_ id: Int64) throws -> (job: TransferJob, file: Int64, generation: Int64)? {
         try db.first(SQL.jobWithFile, [id]) { row in
-            let planned = try (row[7] as Int64?).map { try StoredObject(name: row[5] ?? "", size: $0, sha256: row[8]) }
-            let file = row.hasNull(atIndex: 12) ? nil : try StoredFile(row, at: 12)
+            let object = try (row[10] as Int64?).map { try StoredObject(name: row[5] ?? "", size: $0, sha256: row[11]) }
+            let wasPublished: Bool = try row[12]
+            let file = row.hasNull(atIndex: 13) ? nil : try StoredFile(row, at: 13)
             let job = try TransferJob(
                 id: id,
                 kind: JobKind(column: row[0]),
@@ -87,13 +88,14 @@ extension CatalogTransaction {
                 dueAt: Date(milliseconds: row[3]),
                 storage: row[4],
                 file: file,
-                generation: row[10],
+                generation: row[8],
                 remoteName: row[5],
                 task: row[6],
-                plannedObject: planned,
-                upload: row[11]
+                plannedObject: wasPublished ? nil : object,
+                publishedObject: wasPublished ? object : nil,
+                upload: row[9]
             )
-            return try (job, row[9], row[10])
+            return try (job, row[7], row[8])
         }
     }
 

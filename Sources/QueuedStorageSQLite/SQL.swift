@@ -109,8 +109,8 @@ enum SQL {
         AND waitsForJob IS NULL AND dueAt <= ? ORDER BY dueAt, id LIMIT ?
         """
     static let jobWithFile = """
-        SELECT j.kind, j.fence, j.tries, j.dueAt, j.storage, j.remoteName, j.task, j.expectedSize, j.expectedSHA256, \
-        j.file, j.generation, n.upload, \(fileColumns) FROM qstore_job j LEFT JOIN qstore_file f ON f.id = j.file \
+        SELECT j.kind, j.fence, j.tries, j.dueAt, j.storage, j.remoteName, j.task, j.file, j.generation, n.upload, \
+        j.expectedSize, j.expectedSHA256, j.wasPublished, \(fileColumns) FROM qstore_job j LEFT JOIN qstore_file f ON f.id = j.file \
         LEFT JOIN qstore_remoteName n ON n.storage = j.storage AND n.name = j.remoteName AND n.file = j.file WHERE j.id = ?
         """
     static let claimJob = """
@@ -131,11 +131,11 @@ enum SQL {
         """
     static let lacksSHA256 = """
         SELECT 1 FROM qstore_job WHERE file = ? AND kind = 'deleteRemote' AND generation = ? \
-        AND expectedSize IS NOT NULL AND expectedSHA256 IS NULL
+        AND wasPublished = 0 AND expectedSize IS NOT NULL AND expectedSHA256 IS NULL
         """
     static let noteSHA256 = """
         UPDATE qstore_job SET expectedSHA256 = ? WHERE file = ? AND kind = 'deleteRemote' AND generation = ? \
-        AND expectedSize = ? AND expectedSHA256 IS NULL
+        AND wasPublished = 0 AND expectedSize = ? AND expectedSHA256 IS NULL
         """
     static let runningJob = """
         SELECT kind, storage, file, generation, remoteName, tries FROM qstore_job \

@@ -94,6 +94,7 @@ extension CatalogRequirement {
                 let remote = try unwrap(jobs.first { $0.kind == .deleteRemote }, "remote deletion")
                 try require(remote.remoteName, is: "a.txt", "remote name")
                 try require(remote.plannedObject == nil, "it was published, so it is ours")
+                try require(remote.publishedObject?.size, is: 3, "published size")
 
                 _ = try await probe.catalog.removeLocal(file) { _ in }
                 try require(try await probe.catalog.file(id: file.id)?.state, is: .deleting, "after the local copy")

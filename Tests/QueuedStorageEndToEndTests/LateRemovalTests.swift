@@ -1,6 +1,7 @@
 import FoundationEssentials
 import QueuedStorageCore
 import QueuedStorageSQLite
+import Synchronization
 import Testing
 
 /// A deletion that is done again, when the name it was told has become something else.
@@ -47,6 +48,45 @@ import Testing
 
             #expect(bench.tree("remote") == ["f.txt"])
             #expect(try await bench.text("f.txt") == "x")
+        }
+    }
+
+    @Test(arguments: [nil, "them", "somebody else's"])
+    func `a removal that is done again leaves what somebody else put there`(_ foreign: String?) async throws {
+        let isAgain = Mutex(false)
+        let time = TestTime()
+        try await withBench(
+            remote: { directory in
+                let base = FileSystemStorage(location: directory)
+                return TestRemote(
+                    base,
+                    beforeDelete: {
+                        let wasThere = isAgain.withLock { isAgain in
+                            defer { isAgain = true }
+                            return isAgain
+                        }
+                        if wasThere { return }
+                        // It is removed, but nobody hears of it.
+                        if let foreign {
+                            try await base.delete("f.txt")
+                            _ = try await base.store(.text(foreign), as: "f.txt", options: StoreOptions())
+                        }
+                        throw StorageError.unreachable
+                    }
+                )
+            },
+            time: time
+        ) { bench in
+            _ = try await bench.storage.save("f.txt", .text("ours"))
+            try await bench.work()
+            try await bench.storage.delete("f.txt")
+            try await bench.work()
+            time.advance(by: .seconds(3600))
+            try await bench.work()
+
+            #expect(bench.tree("remote") == (foreign == nil ? [] : ["f.txt"]))
+            if let foreign { #expect(bench.bytes("remote/f.txt") == foreign) }
+            #expect(try await bench.catalog.files(FileQuery()).isEmpty)
         }
     }
 

@@ -56,6 +56,8 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
     public var task: String
     /// What was to get the remote name, if nobody ever said that it arrived there (`deleteRemote`).
     public var plannedObject: StoredObject?
+    /// What the remote name has, or had until an earlier attempt removed it and couldn't say so (`deleteRemote`).
+    public var publishedObject: StoredObject?
     /// What an earlier attempt kept of its upload in pieces.
     public var upload: String?
 
@@ -72,6 +74,7 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
         remoteName: String?,
         task: String,
         plannedObject: StoredObject? = nil,
+        publishedObject: StoredObject? = nil,
         upload: String? = nil
     ) {
         self.id = id
@@ -85,8 +88,12 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
         self.remoteName = remoteName
         self.task = task
         self.plannedObject = plannedObject
+        self.publishedObject = publishedObject
         self.upload = upload
     }
+
+    /// Whether it was claimed before; whoever did may have done it, and died before it could say so.
+    var isRepeated: Bool { fence > 1 }
 
     /// What every act on a claimed job must show.
     public var ticket: JobTicket { JobTicket(job: id, fence: fence) }

@@ -11,13 +11,7 @@ extension QueuedStorage {
         }
         if let planned = job.plannedObject {
             // We never knew that our bytes arrived under the name; somebody else's may have.
-            let size: Int64
-            do {
-                size = try await remote.size(name)
-            } catch let error as StorageError where [.notFound, .isDirectory].contains(error.code) {
-                return
-            }
-            guard size == planned.size else { return }
+            guard try await remoteSize(name) == planned.size else { return }
             guard let sha256 = try await plannedSHA256(job) else {
                 return logger.warning(
                     "what lies where a transfer was planned can't be told from somebody else's file any more, and stays",
@@ -25,8 +19,23 @@ extension QueuedStorage {
                 )
             }
             guard try await remote.sha256(of: name) == sha256 else { return }
+        } else if job.isRepeated, let published = job.publishedObject {
+            // An earlier attempt may have removed it, and somebody else's file may lie there since.
+            guard try await remoteSize(name) == published.size else { return }
+            if let sha256 = published.sha256 {
+                guard try await remote.sha256(of: name) == sha256 else { return }
+            }
         }
         try await remote.delete(name)
+    }
+
+    /// The size of what lies under a name of the remote; nil if there is no file.
+    private func remoteSize(_ name: String) async throws -> Int64? {
+        do {
+            return try await remote.size(name)
+        } catch let error as StorageError where [.notFound, .isDirectory].contains(error.code) {
+            return nil
+        }
     }
 
     /// Tells listeners of this process how far a transfer is, ten times a second at most.

@@ -15,5 +15,7 @@ enum Regressions {
         373, 642, 1107, 1268, 1434, 1921, 2481, 2498, 2575,
         // The bytes of a saved file that got another name were taken for settled, and thrown away as litter.
         1202, 3309,
+        // A removal from the remote was done, but not noted; done again, it took what a stranger had put there since.
+        4542, 9979,
     ]
 }
