@@ -7,10 +7,10 @@ extension SFTPStorage {
         let path = try path(name)
         return try await act("opened", name, repeats: true) { lease in
             let connection = lease.connection
-            let handle = try await connection.open(path, .read).handle
+            let file = OpenedFile(lease, try await connection.open(path, .read).handle)
             // Which of the two answers comes first doesn't matter: a small file is here after one more round.
-            let status = connection.status(of: handle)
-            let download = Download(lease, handle, from: range?.lowerBound ?? 0, wanted: range?.count) { [self] in
+            let status = connection.status(of: file.handle)
+            let download = Download(file, from: range?.lowerBound ?? 0, wanted: range?.count) { [self] in
                 couldNot("read", name, $0)
             }
             let attributes = try await status.attributes
@@ -21,9 +21,22 @@ extension SFTPStorage {
             }
             let whole = 0..<Int64(clamping: size)
             let wanted = range?.clamped(to: whole) ?? whole
-            download.setEnd(wanted.upperBound)
+            download.setEnd(wanted.upperBound) { [self] in await open(path, like: attributes, besides: $0) }
             return FileReader(size: Int64(wanted.count)) { { try await download.next() } }
         }
+    }
+
+    /// Opens a file in one more connection.
+    ///
+    /// - Returns: Nil if no further connection is to be had, or if something else lies under the path by now.
+    private func open(_ path: String, like known: FileAttributes, besides files: [OpenedFile]) async -> OpenedFile? {
+        do {
+            guard let identity = known.identity,
+                let lease = try await pool.connection(besides: files.map(\.lease.connection))
+            else { return nil }
+            let file = OpenedFile(lease, try await lease.connection.open(path, .read).handle)
+            return try await lease.connection.status(of: file.handle).attributes.identity == identity ? file : nil
+        } catch { return nil }
     }
 
     // swift-format-ignore: AllPublicDeclarationsHaveDocumentation

@@ -67,8 +67,8 @@ extension SFTPStorage: ResumableStorage {
     }
 
     private func sum(of range: Range<Int64>, _ path: String, _ lease: Lease) async throws -> UInt32 {
-        let handle = try await lease.connection.open(path, .read).handle
-        let download = Download(lease, handle, from: range.lowerBound, wanted: range.count) { $0 }
+        let file = OpenedFile(lease, try await lease.connection.open(path, .read).handle)
+        let download = Download(file, from: range.lowerBound, wanted: range.count) { $0 }
         download.setEnd(range.upperBound)
         var sum: UInt32 = 0
         while let bytes = try await download.next() { sum = clinux_crc32c(sum, bytes, bytes.count) }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import QueuedStorageCore
 @testable import QueuedStorageSFTP
 import QueuedStorageTesting
@@ -143,6 +144,45 @@ import Testing
         #expect(mostAhead.value > 2 << 20, "it waits for the answers")
         #expect(mostAhead.value < 6 << 20, "it reads ahead without end")
         try await storage.delete("delayed.bin")
+    }
+
+    @Test(arguments: [false, true])
+    func `that are large are read through several connections where the line is long`(_ losesOne: Bool) async throws {
+        let server = try await TestServer.shared("sftp")
+        let (piece, count) = (pattern(256 << 10), 384)
+        let name = "far-\(losesOne).bin"
+        _ = try await SFTPStorage.openSSH(server, port: server.port).store(
+            .stream(Repeated(piece: piece, count: count) { _ in }, size: Int64(piece.count * count)),
+            as: name,
+            options: StoreOptions()
+        )
+        let proxy = try FaultyProxy(to: server.port)
+        proxy.delay(by: 0.06)
+        let storage = try SFTPStorage.openSSH(server, port: proxy.port)
+        let reader = try await storage.open(name)
+        let first = storage.pool.processIDs
+
+        var received: [UInt8] = []
+        var isLost = false
+        for try await bytes in reader {
+            received += bytes
+            // By now it has been asked for something.
+            guard losesOne, !isLost, received.count > 48 << 20, proxy.connectionCount > 1 else { continue }
+            if let process = storage.pool.processIDs.first(where: { !first.contains($0) }) {
+                kill(process, SIGKILL)
+                isLost = true
+            }
+        }
+
+        var isWhole = received.count == piece.count * count
+        for start in stride(from: 0, to: received.count, by: piece.count) where isWhole {
+            isWhole = memcmp(Array(received[start..<start + piece.count]), piece, piece.count) == 0
+        }
+        #expect(isWhole)
+        #expect(isLost == losesOne)
+        #expect(proxy.connectionCount > 1, "one connection's window was all")
+        #expect(proxy.connectionCount <= 4, "more connections than were allowed")
+        try await storage.delete(name)
     }
 
     @Test func `of 64 MiB are sent and read without being held`() async throws {

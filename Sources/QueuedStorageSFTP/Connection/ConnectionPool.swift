@@ -30,6 +30,24 @@ final class ConnectionPool: Sendable {
         }
     }
 
+    /// Lends a connection that nobody uses, for somebody who uses others already.
+    ///
+    /// - Returns: Nil if all are in use, and no more may be made.
+    /// - Throws: `StorageError` that says why a new one couldn't be made.
+    func connection(besides used: [Connection]) async throws -> Lease? {
+        let connection = connections.withLock { connections -> Connection? in
+            connections.removeAll { $0.isDead }
+            if let idle = connections.first(where: { one in one.users == 0 && !used.contains { $0 === one } }) {
+                return idle
+            }
+            return connections.count < maxCount ? Self.add(Connection(settings), to: &connections) : nil
+        }
+        guard let connection, connection.retain() else { return nil }
+        let lease = Lease(connection)
+        try await connection.started()
+        return lease
+    }
+
     /// The processes of `ssh` that run.
     var processIDs: [Int32] { connections.withLock { $0 }.compactMap(\.processID) }
 

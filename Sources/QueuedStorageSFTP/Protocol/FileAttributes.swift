@@ -22,6 +22,13 @@ struct FileAttributes: Hashable, Sendable {
     var mode: UInt32?
     var times: Times?
 
+    /// What tells a file from nearly all others, as the protocol has no number of a file; nil if the server doesn't say enough.
+    var identity: FileAttributes? {
+        guard size != nil, var times else { return nil }
+        times.accessed = 0
+        return FileAttributes(size: size, owner: owner, mode: mode, times: times)
+    }
+
     var isDirectory: Bool { kind == 0o040000 }
     var isSymbolicLink: Bool { kind == 0o120000 }
     /// False for pipes and devices; servers that don't tell the kind are believed.
