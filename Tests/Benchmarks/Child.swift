@@ -85,19 +85,19 @@ final class Child: Sendable {
         return status & 0x7f == 0 ? Int(status >> 8) & 0xff : -Int(status & 0x7f)
     }
 
-    /// The processor time that it has used, in seconds, and how often one of its threads has woken up.
-    var usage: (seconds: Double, wakeUps: Int) {
+    /// The processor time that it has used, in seconds, and how often each thread that it has now has woken up.
+    var usage: (seconds: Double, wakeUps: [String: Int]) {
         let text = (try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8)) ?? ""
         // What stands before the last parenthesis is the program's name; user and system time are fields 14 and 15.
         let fields = (text.split(separator: ")").last ?? "").split(separator: " ")
         let ticks = fields.count > 12 ? (Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0) : 0
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/task")) ?? []
-        let wakeUps = threads.map { thread in
+        let wakeUps = threads.map { thread -> (String, Int) in
             let status = (try? String(contentsOfFile: "/proc/\(id)/task/\(thread)/status", encoding: .utf8)) ?? ""
             let line = status.split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches:") } ?? ""
-            return line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0
+            return (thread, line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0)
         }
-        return (ticks / Double(sysconf(CInt(_SC_CLK_TCK))), wakeUps.reduce(0, +))
+        return (ticks / Double(sysconf(CInt(_SC_CLK_TCK))), Dictionary(uniqueKeysWithValues: wakeUps))
     }
 
     /// The most memory that it has had so far, in bytes.
