@@ -92,7 +92,7 @@ public struct TransferJob: Hashable, Sendable, Identifiable {
         self.upload = upload
     }
 
-    /// Whether it was claimed before; whoever did may have done it, and died before it could say so.
+    /// Whether it was claimed before, by somebody who may have done it, and died before they could say so.
     var isRepeated: Bool { fence > 1 }
 
     /// What every act on a claimed job must show.

@@ -22,7 +22,9 @@ struct FileAttributes: Hashable, Sendable {
     var mode: UInt32?
     var times: Times?
 
-    /// What tells a file from nearly all others, as the protocol has no number of a file; nil if the server doesn't say enough.
+    /// What tells a file from nearly all others; nil if the server doesn't say enough.
+    ///
+    /// The protocol has no number of a file. Another one under the same path had to have its size, and be of the same second.
     var identity: FileAttributes? {
         guard size != nil, var times else { return nil }
         times.accessed = 0
