@@ -100,6 +100,10 @@ int clinux_fadvise(int descriptor, int64_t offset, int64_t length, int advice) {
     return posix_fadvise(descriptor, offset, length, advice);
 }
 
+int clinux_syncfs(int descriptor) { return syncfs(descriptor); }
+
+int clinux_await_writing(int descriptor) { return sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE); }
+
 int clinux_birth_time(int directory, const char *path, int64_t *nanoseconds) {
     struct statx status;
     if (statx(directory, path, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BTIME, &status) != 0) return errno;

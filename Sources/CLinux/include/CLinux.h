@@ -103,6 +103,13 @@ void clinux_ignore_sigio(void);
 
 // MARK: File systems
 
+/// Makes all of a descriptor's file system durable (syncfs(2)); -1 and errno, also after a failure of which nobody has heard.
+int clinux_syncfs(int descriptor);
+
+/// Waits until what the kernel has begun to write of a file is written (sync_file_range(2)); -1 and errno, also after a
+/// failure since the descriptor was opened.
+int clinux_await_writing(int descriptor);
+
 /// The kind of file system that a descriptor is on: `f_type` of statfs(2); -1 on error.
 int64_t clinux_filesystem_type(int descriptor);
 

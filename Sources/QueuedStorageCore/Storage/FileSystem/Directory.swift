@@ -137,9 +137,7 @@ package struct Directory: Sendable {
     }
 
     /// Makes what happened to the entries durable.
-    package func sync() throws {
-        guard fsync(descriptor) == 0 else { throw SystemError(errno, "fsync") }
-    }
+    package func sync() throws { try file.sync() }
 
     /// What lies directly below: names and whether they are directories; nil where only a look can tell.
     package func entries() throws -> [(name: String, isDirectory: Bool?)] {
@@ -223,10 +221,8 @@ extension OpenFile {
         }
     }
 
-    /// Makes the bytes and their description durable.
+    /// Makes the bytes and their description durable; of a directory, its entries.
     ///
     /// Once it failed, the file can't be believed any more.
-    package func sync() throws {
-        guard fsync(descriptor) == 0 else { throw SystemError(errno, "fsync") }
-    }
+    package func sync() throws { try SyncGroup.of(self).sync(self) }
 }
