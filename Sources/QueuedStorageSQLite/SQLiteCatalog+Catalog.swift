@@ -45,15 +45,15 @@ extension SQLiteCatalog: Catalog {
     }
 
     public func file(_ name: String, in storage: String) async throws -> StoredFile? {
-        try await read { try $0.first(SQL.fileByName, [storage, name]) { try StoredFile($0) } }
+        try await lookUp { try $0.first(SQL.fileByName, [storage, name]) { try StoredFile($0) } }
     }
 
     public func file(id: Int64) async throws -> StoredFile? {
-        try await read { try $0.first(SQL.fileByID, [id]) { try StoredFile($0) } }
+        try await lookUp { try $0.first(SQL.fileByID, [id]) { try StoredFile($0) } }
     }
 
     public func deletedFile(_ name: String, in storage: String) async throws -> StoredFile? {
-        try await read { try $0.first(SQL.deletedFile, [storage, name]) { try StoredFile($0) } }
+        try await lookUp { try $0.first(SQL.deletedFile, [storage, name]) { try StoredFile($0) } }
     }
 
     public func rename(_ file: StoredFile, to name: String) async throws -> StoredFile? {
@@ -164,7 +164,7 @@ extension SQLiteCatalog: Catalog {
     }
 
     public func lacksSHA256(_ file: Int64, generation: Int64) async throws -> Bool {
-        try await read { try $0.first(SQL.lacksSHA256, [file, generation]) { _ in true } ?? false }
+        try await lookUp { try $0.first(SQL.lacksSHA256, [file, generation]) { _ in true } ?? false }
     }
 
     public func note(sha256: String, size: Int64, of file: Int64, generation: Int64) async throws {
@@ -230,7 +230,7 @@ extension SQLiteCatalog: Catalog {
     // MARK: Views
 
     public func lastFileID() async throws -> Int64 {
-        try await read { try $0.first(SQL.lastFileID, []) { try $0[0] as Int64 } ?? 0 }
+        try await lookUp { try $0.first(SQL.lastFileID, []) { try $0[0] as Int64 } ?? 0 }
     }
 
     public func counts() async throws -> [StorageCounts] {

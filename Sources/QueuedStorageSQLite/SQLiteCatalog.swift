@@ -173,25 +173,28 @@ extension SQLiteCatalog {
 
     /// Reads a consistent state of the database.
     ///
-    /// - Parameter body: The queries. It runs on one of the pool's threads.
+    /// - Parameter body: The queries, which see one state. It runs on a thread that may block.
     /// - Returns: What `body` returns.
     /// - Throws: What `body` throws; `CatalogError` if the database fails.
     public func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
-            if let perform = writer.perform {
-                return perform { [pool] in
-                    let result = Result { try pool.read(body) }
-                    continuation.resume(with: result.mapError { CatalogError.explaining($0, path: pool.path) })
-                }
-            }
-            // GRDB's own async read would throw when the task is cancelled.
-            pool.asyncRead { [path = pool.path] database in
-                continuation.resume(
-                    with: Result { try body(database.get()) }.mapError { CatalogError.explaining($0, path: path) }
-                )
-            }
+        try await explaining { [pool] in try pool.read(body) }
+    }
+
+    /// Runs a single query, which needs no transaction.
+    func lookUp<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await explaining { [pool] in try pool.unsafeRead(body) }
+    }
+
+    private func explaining<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        let explained: @Sendable () -> Result<Value, any Error> = { [path = pool.path] in
+            Result(catching: body).mapError { CatalogError.explaining($0, path: path) }
+        }
+        // GRDB's own async reads would throw when the task is cancelled.
+        guard let perform = writer.perform else { return try await blocking { try explained().get() } }
+        return try await withCheckedThrowingContinuation { continuation in
+            perform { continuation.resume(with: explained()) }
         }
     }
 }

@@ -78,13 +78,14 @@ extension QueuedStorage {
         record: Recorder? = nil
     ) async throws -> StoredFile? {
         try await start()
-        let first = try await firstName(request)
-        guard let first else { return nil }
-        var staged = try await stage(content, options: options)
-        staged.contentType = options.contentType ?? content.contentType ?? staged.contentType
-        let file = try await commit(staged, first, request, record: record)
-        content.removeSourceIfTemporary()
-        return file
+        return try await onBlockingThread {
+            guard let first = try await self.firstName(request) else { return nil }
+            var staged = try await self.stage(content, options: options)
+            staged.contentType = options.contentType ?? content.contentType ?? staged.contentType
+            let file = try await self.commit(staged, first, request, record: record)
+            content.removeSourceIfTemporary()
+            return file
+        }
     }
 
     /// Keeps content, synced, without a name.
@@ -103,7 +104,12 @@ extension QueuedStorage {
         if let blocking = try await fileAbove(request.name) { throw blocked(request.name, by: blocking) }
         switch request.onCollision {
         case .rename:
-            let name = try await availableName(request.name, maxLength: request.maxLength)
+            // Whether the catalog has the name, the commit tells, and no sooner can anybody be sure.
+            let name = try await availableName(request.name, maxLength: request.maxLength, isTaken: false) { name in
+                guard FileName.fits(name, request.maxLength) else { return false }
+                if try await local.exists(name) { return try await isNameAvailable(name, maxLength: request.maxLength) }
+                return true
+            }
             try FileName.validate(name)
             return name
         case .replace:

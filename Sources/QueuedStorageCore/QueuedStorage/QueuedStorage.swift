@@ -21,6 +21,8 @@ public final class QueuedStorage: Storage {
     public let local: any LocalStorage
     /// Where files are brought.
     public let remote: any Storage
+    /// Whether the remote is a directory of this machine.
+    var hasDirectoryRemote: Bool { remote is any LocalPathStorage }
     /// What is known of every file, and what must still be done.
     public let catalog: any Catalog
     /// Whether files wait for ``transfer(_:task:notBefore:)`` instead of being transferred at once.

@@ -25,6 +25,18 @@ extension Storage {
 extension Storage {
     /// Finds a free name, beginning with the name itself unless it is known to be taken.
     package func availableName(_ name: String, maxLength: Int?, isTaken: Bool) async throws -> String {
+        try await availableName(name, maxLength: maxLength, isTaken: isTaken) {
+            try await isNameAvailable($0, maxLength: maxLength)
+        }
+    }
+
+    /// Finds a name that is free as far as the caller can tell, beginning with the name itself unless it is known to be taken.
+    func availableName(
+        _ name: String,
+        maxLength: Int?,
+        isTaken: Bool,
+        isFree: (String) async throws -> Bool
+    ) async throws -> String {
         var candidate = FileName.withSlashes(name)
         let (directory, base) = FileName.split(candidate)
         guard !FileName.climbs(directory) else { throw FileName.refusal(name, "it leads out of the storage") }
@@ -32,7 +44,7 @@ extension Storage {
         var (root, ext) = FileName.splitExtension(base)
         var isTaken = isTaken
         while true {
-            if !isTaken, try await isNameAvailable(candidate, maxLength: maxLength) { return candidate }
+            if !isTaken, try await isFree(candidate) { return candidate }
             try Task.checkCancellation()
             isTaken = false
             let made = FileName.append(alternativeName(root: root, ext: ext), to: directory)

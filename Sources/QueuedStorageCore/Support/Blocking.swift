@@ -1,8 +1,7 @@
-import Dispatch
 private import Synchronization
 
 /// The threads on which blocking calls wait; Swift's cooperative threads never do.
-private let blockingQueue = DispatchQueue(label: "queued-storage.blocking", attributes: .concurrent)
+private let blockingThreads = BlockingThreads(limit: 64)
 
 /// What a program that decides by itself what runs when puts in place of those threads.
 package enum BlockingCalls {
@@ -26,6 +25,20 @@ package enum BlockingCalls {
     fileprivate static var current: Gate? { isGuarded.load(ordering: .acquiring) ? guarded.withLock { $0.gate } : nil }
 }
 
+extension BlockingCalls {
+    /// Where tasks run best that make many blocking calls: on the threads of these.
+    ///
+    /// A task leaves its thread only to wait for something else then. Nil for a program that decides by itself what runs when.
+    package static var executor: (any TaskExecutor)? { current == nil ? blockingThreads : nil }
+}
+
+/// Runs an act that makes many blocking calls where it can make them without going to another thread for each.
+package func onBlockingThread<Value: Sendable>(
+    _ body: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+    try await withTaskExecutorPreference(BlockingCalls.executor, operation: body)
+}
+
 /// Runs a blocking call on a thread that may block.
 ///
 /// The call isn't interrupted when the task is cancelled: what it began, it ends.
@@ -34,9 +47,10 @@ package func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> 
         try await gate()
         return try body()
     }
+    if BlockingThreads.isCurrent { return try body() }
     return try await withCheckedThrowingContinuation { continuation in
         let call = Call(body)
-        blockingQueue.async { continuation.resume(with: call.run()) }
+        blockingThreads.run { continuation.resume(with: call.run()) }
     }
 }
 

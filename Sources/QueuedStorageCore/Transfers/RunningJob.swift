@@ -14,45 +14,56 @@ final class RunningJob: Sendable {
         case shutdown
     }
 
-    let job: TransferJob
-    private let context = Mutex<TransferContext?>(nil)
-    private let stops: AsyncStream<StopReason>
-    private let stopping: AsyncStream<StopReason>.Continuation
-
-    init(_ job: TransferJob) {
-        self.job = job
-        (stops, stopping) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1))
+    private struct State {
+        var attempt: TransferContext?
+        var stopReason: StopReason?
+        var task: Task<Bool, any Error>?
     }
 
+    let job: TransferJob
+    private let state = Mutex(State())
+
+    init(_ job: TransferJob) { self.job = job }
+
     /// The attempt that runs; jobs that aren't transfers have none.
-    var attempt: TransferContext? { context.withLock { $0 } }
+    var attempt: TransferContext? { state.withLock { $0.attempt } }
 
-    func note(_ attempt: TransferContext) { context.withLock { $0 = attempt } }
+    func note(_ attempt: TransferContext) { state.withLock { $0.attempt = attempt } }
 
-    func stop(_ reason: StopReason) { stopping.yield(reason) }
+    func stop(_ reason: StopReason) {
+        let task = state.withLock { state in
+            if state.stopReason == nil { state.stopReason = reason }
+            return state.task
+        }
+        task?.cancel()
+    }
 
     /// Runs a task until it ends or is stopped; one that is stopped is cancelled, and waited for.
-    func run(_ body: @escaping @Sendable () async throws -> Bool) async -> Ending {
-        let stops = stops
-        return await withTaskGroup(of: Ending?.self) { group in
-            group.addTask {
-                do {
-                    return .returned(try await body())
-                } catch {
-                    return .threw(error)
-                }
-            }
-            group.addTask {
-                for await reason in stops { return .stopped(reason) }
-                return nil
-            }
-            var ending: Ending?
-            while let next = await group.next() {
-                // A task that came through although it was to be stopped did its work.
-                if case .returned(true) = next { ending = next } else if ending == nil { ending = next }
-                group.cancelAll()
-            }
-            return ending ?? .stopped(.shutdown)
+    func run(
+        on executor: (any TaskExecutor)?,
+        _ body: @escaping @Sendable () async throws -> Bool
+    ) async -> Ending {
+        // Not structured, so that it can be cancelled alone; it is waited for.
+        let task = Task(executorPreference: executor) { try await body() }
+        let isStopped = state.withLock { state in
+            state.task = task
+            return state.stopReason != nil
+        }
+        if isStopped { task.cancel() }
+        let result = await withTaskCancellationHandler {
+            await task.result
+        } onCancel: {
+            task.cancel()
+        }
+        let stopReason = state.withLock { state in
+            state.task = nil
+            return state.stopReason
+        }
+        switch result {
+        // A task that came through although it was to be stopped did its work.
+        case .success(true): return .returned(true)
+        case .success(let answer): return stopReason.map { .stopped($0) } ?? .returned(answer)
+        case .failure(let error): return stopReason.map { .stopped($0) } ?? .threw(error)
         }
     }
 

@@ -30,7 +30,8 @@ extension TransferWorker {
             observe: storage.progressObserver(for: file, time: time)
         )
         running.note(context)
-        let ending = await running.run {
+        let executor = storage.hasDirectoryRemote ? BlockingCalls.executor : nil
+        let ending = await running.run(on: executor) {
             try await storage.checkSeparation()
             guard try await task.transfer(context) else { return false }
             _ = try await context.confirm()
@@ -117,7 +118,7 @@ extension TransferWorker {
     /// Runs a deletion, which is never given up: what is deleted must go in the end.
     private func delete(_ running: RunningJob, _ act: @escaping @Sendable () async throws -> Void) async {
         let job = running.job
-        let ending = await running.run {
+        let ending = await running.run(on: nil) {
             try await act()
             return true
         }
