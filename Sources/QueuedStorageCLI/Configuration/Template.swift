@@ -9,8 +9,9 @@ enum Template {
         # The environment variable QSTORE_DATABASE wins over this.
         database: qstore.sqlite
 
-        # How many transfers run at the same time in each process. QSTORE_WORKERS and --workers win over this.
-        workers: 4
+        # How many transfers run at the same time in each process: 4 if nothing is said, but up to 64 of small files that go to
+        # a directory. QSTORE_WORKERS and --workers win over this.
+        #workers: 4
         # How long running transfers may go on after SIGTERM or Ctrl-C.
         #drainTimeout: 30s
         # How long events are kept for qstore events.

@@ -48,7 +48,9 @@ public final class TransferWorker: Service {
         schedule = Mutex(
             WorkerSchedule(
                 concurrency: options.concurrency,
+                quickConcurrency: options.quickConcurrency,
                 prefetch: options.prefetch,
+                quickStorages: Set(self.storages.values.filter(\.hasDirectoryRemote).map(\.alias)),
                 intervals: self.storages.compactMapValues { $0.options.rateLimit?.interval }
             )
         )

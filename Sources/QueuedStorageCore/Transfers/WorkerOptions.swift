@@ -2,6 +2,9 @@
 public struct WorkerOptions: Hashable, Sendable {
     /// How many transfers run at the same time.
     public var concurrency: Int
+    /// How many run at the same time, if that is more, while most are of files below 1 MiB that go to a directory of this
+    /// machine: those wait for its disk, which makes many files durable as fast as one.
+    public var quickConcurrency: Int
     /// How many jobs are claimed ahead of the running ones, so that small files needn't wait for commits.
     public var prefetch: Int
     /// How long a claimed job stays this worker's without a sign of life.
@@ -20,7 +23,9 @@ public struct WorkerOptions: Hashable, Sendable {
     /// Makes options.
     ///
     /// - Parameters:
-    ///   - concurrency: How many transfers run at the same time.
+    ///   - concurrency: How many transfers run at the same time; 4 if nil.
+    ///   - quickConcurrency: How many, while most are of small files that go to a directory of this machine; if nil, as many as
+    ///     `concurrency` says, and 64 if that says nothing.
     ///   - prefetch: How many jobs are claimed ahead of the running ones.
     ///   - lease: How long a claimed job stays this worker's without a sign of life.
     ///   - heartbeat: How often leases are prolonged.
@@ -29,7 +34,8 @@ public struct WorkerOptions: Hashable, Sendable {
     ///   - eventRetention: How long events are kept.
     ///   - transfersFiles: Whether transfers are done.
     public init(
-        concurrency: Int = 4,
+        concurrency: Int? = nil,
+        quickConcurrency: Int? = nil,
         prefetch: Int = 60,
         lease: Duration = .seconds(60),
         heartbeat: Duration = .seconds(1),
@@ -38,7 +44,8 @@ public struct WorkerOptions: Hashable, Sendable {
         eventRetention: Duration = .seconds(7 * 86400),
         transfersFiles: Bool = true
     ) {
-        self.concurrency = concurrency
+        self.concurrency = concurrency ?? 4
+        self.quickConcurrency = quickConcurrency ?? concurrency ?? 64
         self.prefetch = prefetch
         self.lease = lease
         self.heartbeat = heartbeat

@@ -2,9 +2,15 @@
 struct WorkerSchedule {
     /// Transfers of files at least this large leave one slot to smaller ones, so that they don't wait behind them.
     static let largeSize: Int64 = 64 << 20
+    /// Smaller files are quick to bring to a directory of this machine: nearly all of the time goes into waiting for disks.
+    static let quickSize: Int64 = 1 << 20
 
     let concurrency: Int
+    /// How many jobs run at a time, with the quick ones.
+    let totalConcurrency: Int
     let prefetch: Int
+    /// The storages whose remotes are directories of this machine.
+    let quickStorages: Set<String>
     /// The shortest time between two starts, in milliseconds, of the storages that have a limit.
     let intervals: [String: Int64]
 
@@ -12,18 +18,27 @@ struct WorkerSchedule {
     private(set) var running: [JobTicket: RunningJob] = [:]
     private(set) var isDraining = false
     private var runningLarge = 0
+    private var runningQuick = 0
     private var nextStarts: [String: Int64] = [:]
 
-    init(concurrency: Int, prefetch: Int, intervals: [String: Int64]) {
+    init(
+        concurrency: Int,
+        quickConcurrency: Int,
+        prefetch: Int,
+        quickStorages: Set<String>,
+        intervals: [String: Int64]
+    ) {
         self.concurrency = max(1, concurrency)
+        totalConcurrency = quickStorages.isEmpty ? self.concurrency : max(self.concurrency, quickConcurrency)
         self.prefetch = max(0, prefetch)
+        self.quickStorages = quickStorages
         self.intervals = intervals
     }
 
     /// How many jobs to claim now: a whole load once half of the last is used up, so that claims come in batches.
     var wanted: Int {
         guard !isDraining, waiting.count <= prefetch / 2 else { return 0 }
-        return max(0, concurrency + prefetch - waiting.count - running.count)
+        return max(0, totalConcurrency + prefetch - waiting.count - running.count)
     }
 
     var isIdle: Bool { waiting.isEmpty && running.isEmpty }
@@ -50,16 +65,18 @@ struct WorkerSchedule {
 
     /// The next job to start, if one may start now.
     mutating func start(now: Int64) -> RunningJob? {
-        guard !isDraining, running.count < concurrency else { return nil }
+        guard !isDraining, running.count < totalConcurrency else { return nil }
         let largeAllowed = max(1, concurrency - 1)
         let index = waiting.firstIndex { job in
-            (!isLarge(job) || runningLarge < largeAllowed)
+            (isQuick(job) || running.count - runningQuick < concurrency)
+                && (!isLarge(job) || runningLarge < largeAllowed)
                 && (job.kind != .transfer || (nextStarts[job.storage] ?? 0) <= now)
         }
         guard let index else { return nil }
         let job = waiting.remove(at: index)
         if job.kind == .transfer, let interval = intervals[job.storage] { nextStarts[job.storage] = now + interval }
         if isLarge(job) { runningLarge += 1 }
+        if isQuick(job) { runningQuick += 1 }
         let started = RunningJob(job)
         running[job.ticket] = started
         return started
@@ -73,6 +90,7 @@ struct WorkerSchedule {
     mutating func end(_ ticket: JobTicket) {
         guard let ended = running.removeValue(forKey: ticket) else { return }
         if isLarge(ended.job) { runningLarge -= 1 }
+        if isQuick(ended.job) { runningQuick -= 1 }
     }
 
     /// Takes back a job that was claimed but not started.
@@ -91,5 +109,12 @@ struct WorkerSchedule {
 
     private func isLarge(_ job: TransferJob) -> Bool {
         job.kind == .transfer && (job.file?.size ?? 0) >= Self.largeSize
+    }
+    private func isQuick(_ job: TransferJob) -> Bool {
+        switch job.kind {
+        case .transfer: quickStorages.contains(job.storage) && (job.file?.size ?? .max) < Self.quickSize
+        case .deleteRemote: quickStorages.contains(job.storage)
+        case .deleteLocal: true
+        }
     }
 }
