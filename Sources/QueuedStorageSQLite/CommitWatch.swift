@@ -71,6 +71,8 @@ private struct Loop {
             if ready > 0, let events, Self.drain(events.descriptor, for: names) {
                 quietPolls = 0
                 check()
+                // A commit is many writes: the next ones are looked at together.
+                if poll(&descriptors, 1, Self.rest) != 0 { break }
             } else if ready == 0 {
                 polled()
             }
@@ -81,8 +83,12 @@ private struct Loop {
     /// How long to wait for the next event, in milliseconds; for ever if nobody can be in the midst of a commit.
     private var patience: Int32 {
         guard events != nil else { return 40 }
-        return quietPolls.map { Int32(min(40, 5 * ($0 + 1))) } ?? -1
+        guard let quietPolls else { return -1 }
+        return quietPolls == 0 ? 5 - Self.rest : Int32(min(40, 5 * (quietPolls + 1)))
     }
+
+    /// How long not to look after a look, in milliseconds.
+    private static let rest: Int32 = 2
 
     private mutating func polled() {
         check()

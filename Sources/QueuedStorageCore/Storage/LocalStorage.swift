@@ -201,7 +201,7 @@ public struct StagedFile: Hashable, Sendable {
     }
 }
 
-/// A file that was taken from a drop folder: renamed into the folder's private part, where one process alone owns it.
+/// A file that was taken from a drop folder: renamed, durably, into the folder's private part, where one process alone owns it.
 public struct TakenFile: Sendable {
     /// The drop folder's absolute path.
     public var inbox: String

@@ -100,7 +100,7 @@ package struct FileCopy {
         if hash == nil, end < .max {
             position = try copyInKernel(of: source, from: start, to: end)
         }
-        var buffer: [UInt8] = position < end ? Array(repeating: 0, count: FileReader.bufferSize) : []
+        var buffer = [UInt8](repeating: 0, count: Int(min(Int64(FileReader.bufferSize), max(0, end - position))))
         while position < end {
             try cancellation.check()
             let wanted = Int(min(Int64(buffer.count), end - position))

@@ -67,11 +67,14 @@ extension FileSystemStorage: LocalStorage {
     private func keep(_ taken: TakenFile) throws -> StagedFile? {
         guard taken.isOurs else { return nil }
         let place = try Place("inbox/\(taken.inboxID)/\(taken.entry)")
-        try location.register(inbox: taken.inboxID, path: taken.inbox)
+        if location.known(inbox: taken.inboxID).map({ NameKey($0.path) }) != NameKey(taken.inbox) {
+            try location.register(inbox: taken.inboxID, path: taken.inbox)
+        }
         let root = try location.open()
         let inbox = try location.inbox(taken.inboxID, in: root)
         guard try location.canRename(fromInbox: taken.inboxID, inbox, in: root) else { return nil }
-        guard let folder = try location.directory(of: place, in: root), let found = try folder.status(place.id) else {
+        guard let folder = try location.directory(of: place, below: inbox), let found = try folder.status(place.id)
+        else {
             throw StorageError(.notFound, "The taken file \(FileName.quoted(taken.entry)) is gone.")
         }
         let status = try taken.file.status()
@@ -79,8 +82,8 @@ extension FileSystemStorage: LocalStorage {
             return nil
         }
         do {
+            // The names that it had and has are durable: whoever took it synced them.
             try complete(taken.file)
-            try folder.sync()
         } catch is SystemError {
             // What couldn't be synced once isn't believed again; a copy is written anew, or fails.
             return nil

@@ -28,6 +28,7 @@ extension Location {
         let root = try open()
         let folder = try privateFolder("inbox", in: root)
         if try folder.text(inbox).map({ NameKey($0) == NameKey(path) }) == true { return }
+        forget(inbox: inbox)
         let file = try TemporaryFile.make(in: folder, tag: "inbox") { try self.privateFolder("tmp", in: root) }
         try Array(path.utf8).withUnsafeBytes { try file.file.write($0, at: 0) }
         try file.file.sync()
@@ -37,6 +38,11 @@ extension Location {
 
     /// Opens a drop folder that is known here, and makes sure that it is the one.
     func inbox(_ id: String, in root: Directory) throws -> Directory {
+        if let known = known(inbox: id), let inbox = try? Directory(path: known.path),
+            KnownInbox(path: known.path, inbox) == known
+        {
+            return inbox
+        }
         guard let path = try root.text("\(FileName.privateComponent)/inbox/\(id)") else {
             throw StorageError(.offline, "The drop folder \(id) isn't known in \(FileName.quoted(self.path)) yet.")
         }
@@ -46,6 +52,7 @@ extension Location {
         } catch {
             throw StorageError(.offline, "The drop folder \(FileName.quoted(path)) can't be opened.", cause: error)
         }
+        let known = KnownInbox(path: path, inbox)
         let found = try inbox.text("\(FileName.privateComponent)/id")?.split(separator: "\n").first.map { String($0) }
         guard found == id else {
             throw StorageError(
@@ -53,6 +60,7 @@ extension Location {
                 "The drop folder \(FileName.quoted(path)) is another one than it was; restore or mount it."
             )
         }
+        if let known { note(known, inbox: id) }
         return inbox
     }
 
@@ -73,6 +81,19 @@ extension Location {
     }
 }
 
+/// A drop folder that was where it belongs: while the file with its identifier is the same there, nobody need read it.
+struct KnownInbox: Equatable {
+    var path: String
+    var identity: FileStatus
+
+    /// Nil if there is no such file.
+    init?(path: String, _ directory: Directory) {
+        guard let identity = try? directory.status("\(FileName.privateComponent)/id") else { return nil }
+        self.path = path
+        self.identity = identity
+    }
+}
+
 // MARK: Places
 
 extension Location {
@@ -81,13 +102,16 @@ extension Location {
         switch place {
         case .staging(let token, _):
             return try existingPrivateFolder("staging/\(token)", in: root)
-        case .inbox(let id, let token, _):
-            do {
-                return try inbox(id, in: root)
-                    .directory("\(FileName.privateComponent)/taken/\(token)", followsLinks: false)
-            } catch let error as SystemError where error.errno == ENOENT {
-                return nil
-            }
+        case .inbox(let id, _, _): return try directory(of: place, below: inbox(id, in: root))
+        }
+    }
+
+    /// Opens the directory that a place of a drop folder is in; nil if there is none.
+    func directory(of place: Place, below inbox: Directory) throws -> Directory? {
+        do {
+            return try inbox.directory("\(FileName.privateComponent)/taken/\(place.token)", followsLinks: false)
+        } catch let error as SystemError where error.errno == ENOENT {
+            return nil
         }
     }
 

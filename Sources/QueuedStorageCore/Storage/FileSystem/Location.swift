@@ -12,6 +12,8 @@ package final class Location: Sendable {
         var owner: (token: String, lock: OpenFile)?
         /// Whether files can be renamed from a drop folder to here, by the drop folder's identifier.
         var canRename: [String: Bool] = [:]
+        /// The drop folders as they were found last, by their identifiers.
+        var inboxes: [String: KnownInbox] = [:]
     }
 
     private struct Inode: Equatable {
@@ -129,6 +131,12 @@ extension Location {
     }
 
     func knownRename(fromInbox id: String) -> Bool? { state.withLock { $0.canRename[id] } }
+
+    func known(inbox id: String) -> KnownInbox? { state.withLock { $0.inboxes[id] } }
+
+    func note(_ known: KnownInbox, inbox id: String) { state.withLock { $0.inboxes[id] = known } }
+
+    func forget(inbox id: String) { state.withLock { $0.inboxes[id] = nil } }
 
     func noteRename(fromInbox id: String, _ answer: Bool) { state.withLock { $0.canRename[id] = answer } }
 }
