@@ -20,6 +20,8 @@ extension Scenario {
         Command("save \(name) \(content).bin\(flags)", files: ["\(content).bin": content], saves: [content], says: name)
     }
 
+    private static let burst = (10..<26).map { "drop\($0)" }
+
     static let all: [Scenario] = [
         Scenario(
             name: "first",
@@ -90,6 +92,21 @@ extension Scenario {
             ],
             recovery: [Command("watch inbox --once")],
             dropped: ["dropped", "dropped below"]
+        ),
+        Scenario(
+            name: "burst",
+            summary: "sixteen files dropped at once, which are made durable together",
+            before: [used, Command("watch inbox --once")],
+            commands: [
+                Command(
+                    "watch inbox --once",
+                    files: Dictionary(uniqueKeysWithValues: burst.map { ("inbox/\($0).txt", $0) }),
+                    saves: burst,
+                    tells: Dictionary(uniqueKeysWithValues: burst.map { ($0, "taken \($0).txt") })
+                )
+            ],
+            recovery: [Command("watch inbox --once")],
+            dropped: Set(burst)
         ),
         Scenario(
             name: "drop-first",

@@ -163,7 +163,7 @@ struct Disk {
         case "rmdir":
             try act(Act(entries: [(entry(record.parent, record.path), nil)], emptied: node(record.inode)), record)
         case "fsync", "fdatasync", "syncfs": try sync(record)
-        case "chown", "allocate": break
+        case "chown", "allocate", "sync_file_range": break
         default: throw EvidenceError("the trace has a call that isn't known: \(record.call)")
         }
     }
