@@ -187,13 +187,15 @@ struct DropFolderWork {
     private func handOver(_ hands: inout Hands, in group: inout ThrowingTaskGroup<Step, any Error>) {
         while hands.smallInFlight < options.concurrency, let entry = hands.small.popLast() {
             hands.smallInFlight += 1
-            group.addTask(executorPreference: BlockingCalls.executor) { .handed(await hand(entry), isLarge: false) }
+            group.addTask(executorPreference: BlockingWork.dropping.executor) {
+                .handed(await hand(entry), isLarge: false)
+            }
         }
         while hands.largeInFlight < Self.largeConcurrency, !hands.large.isEmpty {
             let entry = hands.large.removeFirst()
             hands.largeInFlight += 1
             // A large one would hold the shutdown up; nothing of it is lost.
-            group.addTask(executorPreference: BlockingCalls.executor) {
+            group.addTask(executorPreference: BlockingWork.dropping.executor) {
                 .handed(await cancelWhenGracefulShutdown { await hand(entry) }, isLarge: true)
             }
         }

@@ -72,7 +72,7 @@ private struct Loop {
                 quietPolls = 0
                 check()
                 // A commit is many writes: the next ones are looked at together.
-                if poll(&descriptors, 1, Self.rest) != 0 { break }
+                if poll(&descriptors, 1, Self.rest) > 0 { break }
             } else if ready == 0 {
                 polled()
             }

@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import QueuedStorageCore
 import QueuedStorageModels
@@ -158,6 +159,19 @@ import Testing
             } throws: {
                 ($0 as? CatalogError)?.code == .nameTaken
             }
+            try await photo.stageFiles()
+            let saved = try await bench.pool.write { [photo] db in try photo.inserted(db) }
+
+            #expect(saved.image?.name == "photos/2024/02/29/a_AAAAAAA.jpg")
+        }
+    }
+
+    @Test func `a name that only the remote has any more is taken all the same`() async throws {
+        try await withBench { bench in
+            let thief = try await bench.photos.save("photos/2024/02/29/a.jpg", .text("thief"))
+            // As after a transfer that deletes.
+            try FileManager.default.removeItem(atPath: "\(bench.directory)/media/\(thief)")
+            var photo = Photo(title: "Sunset", image: .text("red", "a.jpg"))
             try await photo.stageFiles()
             let saved = try await bench.pool.write { [photo] db in try photo.inserted(db) }
 

@@ -21,10 +21,7 @@ struct Declarations: Sendable {
     /// How workers work.
     var workerOptions: WorkerOptions {
         var options = WorkerOptions()
-        if let workers {
-            options.concurrency = workers
-            options.quickConcurrency = workers
-        }
+        if let workers { options.concurrency = workers }
         if let drainTimeout { options.drainTimeout = drainTimeout }
         if let eventRetention { options.eventRetention = eventRetention }
         return options

@@ -46,7 +46,7 @@ extension QueuedStorage: DropSink {
         request.maxLength = maxLength
         request.onCollision = drop.onCollision
         request.schedule = drop.schedule
-        guard let name = try await firstName(request) else { return .skipped }
+        guard let name = try await firstName(request, asksCatalog: false) else { return .skipped }
         let staged = try await local.stage(drop.taken)
         let entry = "\(drop.taken.inboxID)/\(drop.taken.entry)"
         // Bytes that are kept where they were taken are named by the row itself.

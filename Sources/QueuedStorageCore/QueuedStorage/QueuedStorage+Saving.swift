@@ -78,8 +78,8 @@ extension QueuedStorage {
         record: Recorder? = nil
     ) async throws -> StoredFile? {
         try await start()
-        return try await onBlockingThread {
-            guard let first = try await self.firstName(request) else { return nil }
+        return try await BlockingWork.saving.run {
+            guard let first = try await self.firstName(request, asksCatalog: false) else { return nil }
             var staged = try await self.stage(content, options: options)
             staged.contentType = options.contentType ?? content.contentType ?? staged.contentType
             let file = try await self.commit(staged, first, request, record: record)
@@ -99,16 +99,18 @@ extension QueuedStorage {
     }
 
     /// The name to begin with; nil if it is taken and the request says to skip it then.
-    package func firstName(_ request: SaveRequest) async throws -> String? {
+    ///
+    /// Who commits by ``commit(_:_:_:isTaken:record:)`` need not ask the catalog if nothing is in the way locally: another name is
+    /// found there if the catalog has this one.
+    package func firstName(_ request: SaveRequest, asksCatalog: Bool = true) async throws -> String? {
         try FileName.validate(request.name)
         if let blocking = try await fileAbove(request.name) { throw blocked(request.name, by: blocking) }
         switch request.onCollision {
         case .rename:
-            // Whether the catalog has the name, the commit tells, and no sooner can anybody be sure.
             let name = try await availableName(request.name, maxLength: request.maxLength, isTaken: false) { name in
                 guard FileName.fits(name, request.maxLength) else { return false }
-                if try await local.exists(name) { return try await isNameAvailable(name, maxLength: request.maxLength) }
-                return true
+                if !asksCatalog, try await !local.exists(name) { return true }
+                return try await isNameAvailable(name, maxLength: request.maxLength)
             }
             try FileName.validate(name)
             return name

@@ -25,18 +25,36 @@ package enum BlockingCalls {
     fileprivate static var current: Gate? { isGuarded.load(ordering: .acquiring) ? guarded.withLock { $0.gate } : nil }
 }
 
-extension BlockingCalls {
-    /// Where tasks run best that make many blocking calls: on the threads of these.
-    ///
-    /// A task leaves its thread only to wait for something else then. Nil for a program that decides by itself what runs when.
-    package static var executor: (any TaskExecutor)? { current == nil ? blockingThreads : nil }
-}
+/// Who makes many blocking calls, one after the other: on threads of their own, so that a disk that hangs holds up nobody
+/// else.
+package enum BlockingWork {
+    /// Saves of the application.
+    case saving
+    /// What is taken from drop folders.
+    case dropping
+    /// Transfers to directories.
+    case transferring
 
-/// Runs an act that makes many blocking calls where it can make them without going to another thread for each.
-package func onBlockingThread<Value: Sendable>(
-    _ body: @escaping @Sendable () async throws -> Value
-) async throws -> Value {
-    try await withTaskExecutorPreference(BlockingCalls.executor, operation: body)
+    private static let threadsForSaving = BlockingThreads(limit: 64)
+    private static let threadsForDropping = BlockingThreads(limit: 64)
+    private static let threadsForTransferring = BlockingThreads(limit: 64)
+
+    /// Where its tasks run best: on such a thread, which a task leaves only to wait for something else.
+    ///
+    /// Nil in a program that decides by itself what runs when.
+    package var executor: (any TaskExecutor)? {
+        if BlockingCalls.current != nil { return nil }
+        return switch self {
+        case .saving: Self.threadsForSaving
+        case .dropping: Self.threadsForDropping
+        case .transferring: Self.threadsForTransferring
+        }
+    }
+
+    /// Runs an act of it there.
+    package func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        try await withTaskExecutorPreference(executor, operation: body)
+    }
 }
 
 /// Runs a blocking call on a thread that may block.

@@ -30,7 +30,7 @@ extension TransferWorker {
             observe: storage.progressObserver(for: file, time: time)
         )
         running.note(context)
-        let executor = storage.hasDirectoryRemote ? BlockingCalls.executor : nil
+        let executor = storage.hasDirectoryRemote ? BlockingWork.transferring.executor : nil
         let ending = await running.run(on: executor) {
             try await storage.checkSeparation()
             guard try await task.transfer(context) else { return false }

@@ -50,7 +50,9 @@ public final class TransferWorker: Service {
                 concurrency: options.concurrency,
                 quickConcurrency: options.quickConcurrency,
                 prefetch: options.prefetch,
-                quickStorages: Set(self.storages.values.filter(\.hasDirectoryRemote).map(\.alias)),
+                quickTasks: self.storages.filter(\.value.hasDirectoryRemote).mapValues { storage in
+                    Set(storage.tasks.filter { $0.value is Transfer || $0.value is TransferAndDelete }.keys)
+                },
                 intervals: self.storages.compactMapValues { $0.options.rateLimit?.interval }
             )
         )

@@ -1,9 +1,9 @@
 /// How a worker works.
 public struct WorkerOptions: Hashable, Sendable {
-    /// How many transfers run at the same time.
-    public var concurrency: Int
-    /// How many run at the same time, if that is more, while most are of files below 1 MiB that go to a directory of this
-    /// machine: those wait for its disk, which makes many files durable as fast as one.
+    /// How many transfers run at the same time; setting it sets ``quickConcurrency``, too.
+    public var concurrency: Int { didSet { quickConcurrency = concurrency } }
+    /// How many run at the same time, if that is more, while most only copy files below 1 MiB to a directory of this machine: those
+    /// wait for its disk, which makes many files durable as fast as one.
     public var quickConcurrency: Int
     /// How many jobs are claimed ahead of the running ones, so that small files needn't wait for commits.
     public var prefetch: Int
@@ -24,7 +24,7 @@ public struct WorkerOptions: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - concurrency: How many transfers run at the same time; 4 if nil.
-    ///   - quickConcurrency: How many, while most are of small files that go to a directory of this machine; if nil, as many as
+    ///   - quickConcurrency: How many, while most only copy small files to a directory of this machine; if nil, as many as
     ///     `concurrency` says, and 64 if that says nothing.
     ///   - prefetch: How many jobs are claimed ahead of the running ones.
     ///   - lease: How long a claimed job stays this worker's without a sign of life.

@@ -9,8 +9,8 @@ struct WorkerSchedule {
     /// How many jobs run at a time, with the quick ones.
     let totalConcurrency: Int
     let prefetch: Int
-    /// The storages whose remotes are directories of this machine.
-    let quickStorages: Set<String>
+    /// The storages whose remotes are directories of this machine, each with the tasks that do no more than to copy.
+    let quickTasks: [String: Set<String>]
     /// The shortest time between two starts, in milliseconds, of the storages that have a limit.
     let intervals: [String: Int64]
 
@@ -25,20 +25,22 @@ struct WorkerSchedule {
         concurrency: Int,
         quickConcurrency: Int,
         prefetch: Int,
-        quickStorages: Set<String>,
+        quickTasks: [String: Set<String>],
         intervals: [String: Int64]
     ) {
         self.concurrency = max(1, concurrency)
-        totalConcurrency = quickStorages.isEmpty ? self.concurrency : max(self.concurrency, quickConcurrency)
+        totalConcurrency = max(self.concurrency, quickConcurrency)
         self.prefetch = max(0, prefetch)
-        self.quickStorages = quickStorages
+        self.quickTasks = quickTasks
         self.intervals = intervals
     }
 
     /// How many jobs to claim now: a whole load once half of the last is used up, so that claims come in batches.
     var wanted: Int {
         guard !isDraining, waiting.count <= prefetch / 2 else { return 0 }
-        return max(0, totalConcurrency + prefetch - waiting.count - running.count)
+        // More are claimed for quick ones once there are any: what nobody starts here, another process could.
+        let hasQuick = runningQuick > 0 || waiting.contains(where: isQuick)
+        return max(0, (hasQuick ? totalConcurrency : concurrency) + prefetch - waiting.count - running.count)
     }
 
     var isIdle: Bool { waiting.isEmpty && running.isEmpty }
@@ -112,8 +114,9 @@ struct WorkerSchedule {
     }
     private func isQuick(_ job: TransferJob) -> Bool {
         switch job.kind {
-        case .transfer: quickStorages.contains(job.storage) && (job.file?.size ?? .max) < Self.quickSize
-        case .deleteRemote: quickStorages.contains(job.storage)
+        case .transfer:
+            quickTasks[job.storage]?.contains(job.task) == true && (job.file?.size ?? .max) < Self.quickSize
+        case .deleteRemote: quickTasks[job.storage] != nil
         case .deleteLocal: true
         }
     }

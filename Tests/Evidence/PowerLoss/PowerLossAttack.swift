@@ -43,7 +43,11 @@ struct PowerLossAttack {
             if run.status != 0 { broken.append("the recovery: \(run.ending)") }
             checker.add(command, hasHappened: command.hasHappened(run))
         }
-        return try checker.checkInTheEnd(BoxState(of: box)) + broken
+        do {
+            return try checker.checkInTheEnd(BoxState(of: box)) + broken
+        } catch {
+            return broken + ["what is left can't be read: \(error)"]
+        }
     }
 
     /// How far each command had come when the power went, as far as it said so.

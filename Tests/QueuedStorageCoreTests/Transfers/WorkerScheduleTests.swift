@@ -22,9 +22,22 @@ import Testing
         #expect(start(&schedule) == [4])
     }
 
+    @Test func `tasks of the application run as few at a time as ever`() {
+        var schedule = schedule(concurrency: 4, quick: 64, directories: ["a"])
+        var jobs = (0..<10).map { job($0, in: "a", size: 10) }
+        for index in jobs.indices { jobs[index].task = "Develop" }
+        #expect(schedule.wanted == 64)
+        #expect(schedule.add(jobs).isEmpty)
+        #expect(start(&schedule) == Array(0..<4))
+        #expect(schedule.wanted == 54)
+    }
+
     @Test func `a number of transfers that was asked for holds for all of them`() {
         let options = WorkerOptions(concurrency: 2)
         #expect(options.quickConcurrency == 2)
+        var changed = WorkerOptions()
+        changed.concurrency = 2
+        #expect(changed == options)
         var schedule = schedule(concurrency: 2, quick: options.quickConcurrency, directories: ["a"])
         #expect(schedule.add((0..<10).map { job($0, in: "a", size: 1) }).isEmpty)
         #expect(start(&schedule) == [0, 1])
@@ -43,7 +56,7 @@ import Testing
             concurrency: concurrency,
             quickConcurrency: quick,
             prefetch: 60,
-            quickStorages: directories,
+            quickTasks: Dictionary(uniqueKeysWithValues: directories.map { ($0, ["Transfer"]) }),
             intervals: [:]
         )
     }

@@ -7,7 +7,9 @@ internal import Glibc
 struct SyncCalls: Sendable {
     /// Makes one file durable.
     var sync: @Sendable (OpenFile) throws -> Void
-    /// Makes everything durable that is on a file's file system.
+    /// Writes everything that is on a file's file system.
+    ///
+    /// ext4 without a journal writes names last, and lets the disk keep them in its cache, until something is synced.
     var syncFileSystem: @Sendable (OpenFile) throws -> Void
     /// Throws if writing to the file failed since it was opened.
     var awaitWriting: @Sendable (OpenFile) throws -> Void
@@ -21,11 +23,10 @@ struct SyncCalls: Sendable {
         },
         syncFileSystem: { file in
             guard clinux_syncfs(file.descriptor) == 0 else { throw SystemError(errno, "syncfs") }
-            // ext4 without a journal writes names last, and lets the disk keep them in its cache; this has it write them.
-            guard fsync(file.descriptor) == 0 else { throw SystemError(errno, "fsync") }
         },
         awaitWriting: { file in
-            guard clinux_await_writing(file.descriptor) == 0 else { throw SystemError(errno, "sync_file_range") }
+            // As a failed sync of the file itself.
+            guard clinux_await_writing(file.descriptor) == 0 else { throw SystemError(errno, "fsync") }
         },
         // Another file system may have the number by now, and be of another kind.
         isGroupWorthIt: { haveSyncfs($0) && unwrittenByteCount() <= mostUnwritten }
