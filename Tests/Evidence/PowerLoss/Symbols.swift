@@ -24,7 +24,10 @@ struct Symbols {
             guard parts.count >= 2, parts[1] != "0" else { return nil }
             return "\((String(parts[0]) as NSString).lastPathComponent):\(parts[1])"
         }
-        let wrappers = ["Directory.swift", "OpenFile.swift", "Blocking.swift", "InotifyCreation.swift"]
+        let wrappers = [
+            "SyncGroup.swift", "SyncCalls.swift", "Directory.swift", "OpenFile.swift", "Blocking.swift",
+            "InotifyCreation.swift",
+        ]
         return ours.first { line in !wrappers.contains { line.hasPrefix($0) } } ?? ours.first ?? frames.first ?? "?"
     }
 

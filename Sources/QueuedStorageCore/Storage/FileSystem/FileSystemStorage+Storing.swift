@@ -32,7 +32,17 @@ extension FileSystemStorage: ExclusiveStorage, DurableStorage, RetryingStorage {
         next: (@Sendable (String) async throws -> String)?
     ) async throws -> StoredObject {
         var name = name
-        let written = try await write(content, as: name, options: options)
+        let written: WrittenFile
+        while true {
+            do {
+                written = try await write(content, as: name, options: options)
+                break
+            } catch let error as StorageError where error.code == .alreadyExists {
+                // Somebody was faster, and nothing of the content was read.
+                guard let next else { throw error }
+                name = try await next(name)
+            }
+        }
         while true {
             do {
                 let target = name
