@@ -108,6 +108,11 @@ struct RetriesArgument: ExpressibleByArgument {
 
 /// A number of workers, as a flag or an environment variable.
 struct WorkersArgument: ExpressibleByArgument {
+    static let help = ArgumentHelp(
+        "How many transfers run at the same time; if it isn't said, 4, but up to 64 of small files to a directory.",
+        valueName: "n"
+    )
+
     let count: Int
 
     /// Reads a flag's value; an error says what is allowed.

@@ -18,7 +18,7 @@ struct Run: AsyncParsableCommand {
     @Flag(help: "Accept that the directories of the storages aren't those that the database knows: they moved.")
     var moved = false
     @Option(
-        help: ArgumentHelp("How many transfers run at the same time.", valueName: "n"),
+        help: WorkersArgument.help,
         transform: WorkersArgument.parse
     )
     var workers: WorkersArgument?

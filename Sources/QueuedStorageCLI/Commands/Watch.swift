@@ -31,7 +31,7 @@ struct Watch: AsyncParsableCommand {
     @OptionGroup(title: "Instead of a configuration, what becomes of the files") var saving: SavingFlags
     @OptionGroup var transferring: TransferFlags
     @Option(
-        help: ArgumentHelp("How many transfers run at the same time.", valueName: "n"),
+        help: WorkersArgument.help,
         transform: WorkersArgument.parse
     )
     var workers: WorkersArgument?

@@ -19,7 +19,7 @@ struct Work: AsyncParsableCommand {
 
     @OptionGroup var options: StorageOptions
     @Option(
-        help: ArgumentHelp("How many transfers run at the same time.", valueName: "n"),
+        help: WorkersArgument.help,
         transform: WorkersArgument.parse
     )
     var workers: WorkersArgument?
